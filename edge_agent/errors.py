@@ -1,0 +1,94 @@
+"""The exception tree, and the exit codes the exceptions mean.
+
+Floor 0: imports nothing of ours. A foreign error (aiohttp, ssl, msgspec, asyncua) is translated into one of these
+once, where it enters, and nowhere else. Texts are one line: what failed, why, what to do. No secret is ever in one.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import ClassVar
+
+
+class ExitCode(IntEnum):
+    """Exit codes of every command; numbers after ``sysexits.h`` where it has one."""
+
+    OK = 0
+    BUG = 1
+    USAGE = 2
+    UNAVAILABLE = 69
+    CONFIG = 78
+
+
+class EdgeAgentError(Exception):
+    """Base of everything this package raises on purpose."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.BUG
+
+
+class UnavailableError(EdgeAgentError):
+    """A port or another thing of this host that the agent needs cannot be had."""
+
+    exit_code = ExitCode.UNAVAILABLE
+
+
+class ConfigError(EdgeAgentError):
+    """The configuration cannot be used; the text holds one problem per line."""
+
+    exit_code = ExitCode.CONFIG
+
+
+class SourceError(EdgeAgentError):
+    """A machine's status could not be fetched in this cycle; the text says why and what to do.
+
+    ``access_denied``: the answer was a refusal, so live values are BadUserAccessDenied and not merely old.
+    ``patient``: trying again soon is pointless (a wrong key, a wrong address): back off from the first failure on.
+    """
+
+    access_denied: ClassVar[bool] = False
+    patient: ClassVar[bool] = False
+
+
+class Unreachable(SourceError):
+    """No usable answer from the host: refused, timed out, reset, or its name is unknown."""
+
+
+class Starting(SourceError):
+    """The printer's server is up but still starting; it is worth asking again soon."""
+
+
+class ProxyFault(SourceError):
+    """A proxy answers, the server behind it does not (502, 503, 504)."""
+
+
+class ServerFault(SourceError):
+    """The server answered with an internal error (500)."""
+
+
+class AccessDenied(SourceError):
+    """The server is well and refuses us."""
+
+    access_denied = True
+    patient = True
+
+
+class WrongKey(AccessDenied):
+    """The server does not know the API key."""
+
+
+class NoPermission(AccessDenied):
+    """The key's user exists but may not read the status."""
+
+
+class DeactivatedUser(AccessDenied):
+    """The key's user exists and is switched off."""
+
+
+class WrongTarget(SourceError):
+    """Something answers at the url, and it is not what ``type`` says."""
+
+    patient = True
+
+
+class UnexpectedAnswer(SourceError):
+    """The answer is JSON of a shape that no known version sends, or is cut off or too large."""

@@ -1,0 +1,76 @@
+"""The latest observation of each machine: the process's only shared mutable state.
+
+Floor 2. Pollers publish, sinks watch. Everything happens on the event loop's thread, so no lock is needed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+
+from .model import Observation
+
+
+class Watch:
+    """One reader's view of what changed since it last looked."""
+
+    def __init__(self, machine_ids: Iterator[str]) -> None:
+        # A dict, since sets forget the order machines appeared in and sinks create nodes in that order.
+        self._changed: dict[str, None] = dict.fromkeys(machine_ids)
+        self._wake = asyncio.Event()
+        if self._changed:
+            self._wake.set()
+
+    def mark(self, machine_id: str) -> None:
+        """Note a change; called by the store."""
+        self._changed[machine_id] = None
+        self._wake.set()
+
+    async def __aiter__(self) -> AsyncIterator[tuple[str, ...]]:
+        """Yield the ids of machines changed or removed since the last turn, each once, oldest first."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            changed, self._changed = tuple(self._changed), {}
+            yield changed
+
+
+class Store:
+    """Latest observation per machine, with conflating watches: a slow sink skips values and never blocks anybody."""
+
+    def __init__(self) -> None:
+        self._latest: dict[str, Observation] = {}
+        self._watches: list[Watch] = []
+
+    def publish(self, observation: Observation) -> None:
+        """Make this the machine's latest observation."""
+        self._latest[observation.machine.id] = observation
+        self._mark(observation.machine.id)
+
+    def remove(self, machine_id: str) -> None:
+        """Forget a machine; watchers are told and find `latest` empty."""
+        if self._latest.pop(machine_id, None) is not None:
+            self._mark(machine_id)
+
+    def latest(self, machine_id: str) -> Observation | None:
+        """The machine's latest observation, ``None`` for a machine that is unknown or gone."""
+        return self._latest.get(machine_id)
+
+    def observations(self) -> list[Observation]:
+        """All latest observations, in the order the machines first appeared."""
+        return list(self._latest.values())
+
+    @contextmanager
+    def watch(self) -> Iterator[Watch]:
+        """Watch for changes; the first turn names every machine there is."""
+        watch = Watch(iter(self._latest))
+        self._watches.append(watch)
+        try:
+            yield watch
+        finally:
+            self._watches.remove(watch)
+
+    def _mark(self, machine_id: str) -> None:
+        for watch in self._watches:
+            watch.mark(machine_id)
