@@ -183,7 +183,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     ``state_text`` is the machine's own wording. ``error`` is the text of a fault, empty when there is none.
     ``temperatures`` is keyed by the machine's heater names (``tool0``, ``bed``, ``chamber``, ...) and stamped with
     ``temperatures_at``, the printer's own time, where it gives one. ``response_time_s`` is one request's, not the
-    whole cycle's.
+    whole cycle's. ``advice`` is something its owner should change although it works.
     """
 
     state: MachineState
@@ -196,6 +196,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     temperatures_at: datetime | None = None
     profile_name: str | None = None
     software_version: str | None = None
+    advice: str = ""
 
 
 class Observation(Struct, frozen=True, kw_only=True):
