@@ -11,7 +11,6 @@ a fixture of any scope may hold it.
 
 import asyncio
 import hashlib
-import json
 import os
 import secrets
 import shutil
@@ -28,10 +27,10 @@ from typing import Any, Final, Self
 
 import aiohttp
 
-from tests.integration.printing import lingering_scripts
+from tests.integration.seeding import seed
 
 SERIES: Final = ("1", "2")
-"""The series of OctoPrint that the tests run against; tests/integration/requirements-octoprint-<series>.txt pins each."""
+"""The series of OctoPrint that the tests run against: the n in tests/integration/requirements-octoprint-<n>.txt."""
 
 ADMIN: Final = "admin"
 """The user who drives the printer: every permission."""
@@ -49,24 +48,6 @@ _READY_S: Final = 60.0
 _STOP_S: Final = 15.0
 _POLL_S: Final = 0.05
 _REQUEST_TIMEOUT: Final = aiohttp.ClientTimeout(total=15)
-
-_DISABLED_PLUGINS: Final = (
-    # Each costs start-up time, asks the internet, or (discovery) listens on every interface.
-    "achievements",
-    "announcements",
-    "backup",
-    "classicwebcam",
-    "discovery",
-    "errortracking",
-    "file_check",
-    "firmware_check",
-    "gcodeviewer",
-    "health_check",
-    "pi_support",
-    "pluginmanager",
-    "softwareupdate",
-    "tracking",
-)
 
 
 class OctoPrintError(Exception):
@@ -90,7 +71,9 @@ def octoprint_venvs() -> dict[str, Path]:
 def _venv(series: str, cache: Path) -> Path:
     requirements = (Path(__file__).parent / f"requirements-octoprint-{series}.txt").read_bytes()
     version = next(
-        line.removeprefix("OctoPrint==") for line in requirements.decode().splitlines() if line.startswith("OctoPrint==")
+        line.removeprefix("OctoPrint==")
+        for line in requirements.decode().splitlines()
+        if line.startswith("OctoPrint==")
     )
     wanted = hashlib.sha256(requirements).hexdigest()
     # OctoPrint need not run on the same Python as the tests do, but if both are there, let it.
@@ -143,13 +126,15 @@ class OctoPrintServer:
         self._venv = octoprint_venvs()[series]
         self._autoconnect = autoconnect
         self._process: subprocess.Popen[bytes] | None = None
-        config = _config(extruders=extruders, chamber=chamber, linger_s=linger_s, autoconnect=autoconnect)
-        _merge(config, overlay or {})
-        _write(basedir / "config.yaml", config)
-        _write(basedir / "users.yaml", _users(self.keys))
-        _write(basedir / "printerProfiles/_default.profile", _profile(extruders=extruders, chamber=chamber))
-        for name, script in lingering_scripts(linger_s).items() if linger_s else ():
-            _write(basedir / "scripts/gcode" / name, script)
+        seed(
+            basedir,
+            users=_users(self.keys),
+            extruders=extruders,
+            chamber=chamber,
+            linger_s=linger_s,
+            autoconnect=autoconnect,
+            overlay=overlay or {},
+        )
 
     # Its process.
 
@@ -383,6 +368,33 @@ class OctoPrintServer:
         """Pulls the printer's cable; wait for `FAULT` to know that OctoPrint noticed."""
         await self.debug("drop_connection")
 
+    async def silence_printer(self) -> None:
+        """Makes the printer stop answering; OctoPrint takes about ten seconds to call that a `FAULT`."""
+        await self.debug("go_awol")
+
+    async def wait_for_heaters(self, *names: str, timeout_s: float = 15.0) -> dict[str, Any]:
+        """Waits until its printer has reported a temperature of each of some heaters: after connecting it has none.
+
+        Args:
+            names: the heaters, in OctoPrint's words: `tool0`, `bed`, `chamber`.
+            timeout_s: how long to wait.
+
+        Returns:
+            What /api/printer says of all temperatures.
+
+        Raises:
+            OctoPrintError: one of them was not reported in time.
+        """
+        deadline = time.monotonic() + timeout_s
+        while True:
+            body = await self._do("GET", "/api/printer", params={"exclude": "state,sd"})
+            heaters: dict[str, Any] = body["temperature"]
+            if all(heaters.get(name, {}).get("actual") is not None for name in names):
+                return heaters
+            if time.monotonic() > deadline:
+                raise OctoPrintError(f"{self.url} did not report {names} within {timeout_s} s, but {heaters}")
+            await asyncio.sleep(_POLL_S)
+
     # Its users.
 
     async def activate_user(self, user: str) -> None:
@@ -411,57 +423,6 @@ def _free_port() -> int:
         return port
 
 
-def _write(path: Path, content: str | Mapping[str, Any]) -> None:
-    """Writes a file of OctoPrint's: JSON, which its YAML reader takes, spares the tests a YAML writer."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(content if isinstance(content, str) else json.dumps(content, indent=2))
-    path.chmod(0o600)
-
-
-def _merge(target: dict[str, Any], overlay: Mapping[str, Any]) -> None:
-    for name, value in overlay.items():
-        if isinstance(value, Mapping) and isinstance(target.get(name), dict):
-            _merge(target[name], value)
-        else:
-            target[name] = value
-
-
-def _config(*, extruders: int, chamber: bool, linger_s: int, autoconnect: bool) -> dict[str, Any]:
-    """The settings of series 1; series 2 migrates them when it starts."""
-    return {
-        "server": {
-            "firstRun": False,
-            # A server killed while starting would come up in safe mode next, without its virtual printer.
-            "ignoreIncompleteStartup": True,
-            "secretKey": secrets.token_hex(16),
-            "onlineCheck": {"enabled": False},
-            "pluginBlacklist": {"enabled": False},
-            "pythonEolCheck": {"enabled": False},
-        },
-        "api": {"key": secrets.token_hex(16)},
-        "serial": {
-            "port": "VIRTUAL",
-            "baudrate": 115200,
-            "autoconnect": autoconnect,
-            # Without it there is no M400 in a cancel that could linger.
-            "logPositionOnCancel": linger_s > 0,
-        },
-        "gcodeAnalysis": {"runAt": "never"},
-        "devel": {"cache": {"preemptive": False}},
-        "webcam": {"timelapse": {"type": "off"}},
-        "plugins": {
-            "_disabled": list(_DISABLED_PLUGINS),
-            "virtual_printer": {
-                "enabled": True,
-                "numExtruders": extruders,
-                "hasBed": True,
-                "hasChamber": chamber,
-                "simulated_errors": [],  # by default it stumbles at line 100 and disturbs timing
-            },
-        },
-    }
-
-
 def _users(keys: Mapping[str, str]) -> dict[str, Any]:
     groups = {ADMIN: ["users", "admins"]}
     permissions = {AGENT: ["STATUS"], LEAVER: ["STATUS"]}
@@ -477,28 +438,3 @@ def _users(keys: Mapping[str, str]) -> dict[str, Any]:
         for user, key in keys.items()
     }
     return {"_version": 2, **users}
-
-
-def _profile(*, extruders: int, chamber: bool) -> dict[str, Any]:
-    """The printer as OctoPrint sees it, whole: a profile with a key missing is ignored."""
-    axis = {"speed": 6000, "inverted": False}
-    return {
-        "id": "_default",
-        "name": "Default",
-        "model": "Virtual Printer",
-        "color": "default",
-        "volume": {
-            **{"width": 200, "depth": 200, "height": 200},
-            **{"formFactor": "rectangular", "origin": "lowerleft", "custom_box": False},
-        },
-        "heatedBed": True,
-        "heatedChamber": chamber,
-        "extruder": {
-            "count": extruders,
-            "offsets": [[0, 0]] * extruders,
-            "nozzleDiameter": 0.4,
-            "sharedNozzle": False,
-            "defaultExtrusionLength": 5,
-        },
-        "axes": {"x": axis, "y": axis, "z": axis, "e": axis},
-    }
