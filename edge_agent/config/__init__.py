@@ -1,0 +1,21 @@
+"""The configuration: ``load`` reads config.json into a frozen `Config`, or raises with all of its problems.
+
+Machine objects of every Aggregator version are read unchanged; docs/config.md tells the whole format.
+"""
+
+from __future__ import annotations
+
+from .load import load
+from .options import Config, HttpOptions, MachineConfig
+from .problem import ConfigFileError, Position, Problem, Severity
+
+__all__ = [
+    "Config",
+    "ConfigFileError",
+    "HttpOptions",
+    "MachineConfig",
+    "Position",
+    "Problem",
+    "Severity",
+    "load",
+]

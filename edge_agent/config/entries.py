@@ -1,0 +1,135 @@
+"""What may stand in config.json, as structs: loader, warnings about unknown keys and JSON Schema read these.
+
+A field without a default must be in the file. Any other may be left out or null, which mean the same. While a file
+is read, ``None`` in a field also stands for "there, but wrong, and reported": whoever reads an entry skips those.
+``extra`` carries words for people: ``wanted`` (what is expected) and ``secret`` (never show the value).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct, defstruct, field
+
+from ..model import MachineState, MesStatus, StackLight
+from ..sinks.opcua.options import ClientCertificates
+
+Port = Annotated[int, Meta(ge=1, le=65535)]
+PortOrNext = Annotated[
+    str,
+    Meta(pattern=r"^[0-9]{1,5}\+?$", extra={"wanted": 'a port like 4840, or "4840+" for it or the next free one'}),
+]
+Int32 = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
+MesIds = Annotated[list[Int32], Meta(extra={"wanted": "a list of the numbers of MES instances, like [1]"})]
+Interval = Annotated[float, Meta(ge=0.2, le=3600)]
+Line = Annotated[str, Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$", extra={"wanted": "a text of one line"})]
+HostName = Annotated[
+    str, Meta(max_length=253, pattern=r"^[A-Za-z0-9._:-]+$", extra={"wanted": "a host name or an address"})
+]
+MachineId = Annotated[
+    str,
+    Meta(
+        max_length=64,
+        pattern=r"^[a-z0-9][a-z0-9-]*$",
+        extra={"wanted": "up to 64 lower-case letters, digits and hyphens, a letter or digit first"},
+    ),
+]
+Sha256Text = Annotated[
+    str,
+    Meta(
+        pattern=r"^([0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}$",
+        extra={"wanted": "a SHA-256 fingerprint: 64 hex digits, with or without colons"},
+    ),
+]
+SecretText = Annotated[str, Meta(extra={"secret": True})]
+SecretObject = Annotated[dict[str, Any], Meta(extra={"secret": True})]
+
+
+class TlsEntry(Struct, frozen=True):
+    """How to trust the machine's https certificate."""
+
+    ca_file: Line | None = None
+    fingerprint: Sha256Text | None = None
+    verify: bool | None = None
+
+
+class MachineEntry(Struct, frozen=True):
+    """One machine: the Aggregator's keys of every version, then ours."""
+
+    type: Line | None
+    url: str | None
+    mes_id: Int32 | MesIds | None
+    api_key: SecretText | None = None
+    authentication_file_path: SecretText | SecretObject | None = None
+    custom_name: Line | None = None
+    umati_server_port: Port | PortOrNext | None = None
+    id: MachineId | None = None
+    manufacturer: Line | None = None
+    model: Line | None = None
+    serial_number: Line | None = None
+    product_code: Line | None = None
+    year_of_construction: Annotated[int, Meta(ge=1950, le=2200)] | None = None
+    location: Line | None = None
+    poll_interval_s: Interval | None = None
+    tls: TlsEntry | None = None
+
+
+class UserEntry(Struct, frozen=True):
+    """Somebody who may log in to the OPC UA endpoint. One of ``password`` and ``password_file``."""
+
+    name: Annotated[Line, Meta(min_length=1)] | None
+    password: SecretText | None = None
+    password_file: SecretText | None = None
+
+
+class OpcUaEntry(Struct, frozen=True):
+    """The OPC UA endpoint."""
+
+    port: Port | PortOrNext | None = None
+    extra_ports: list[Port] | None = None
+    bind: HostName | None = None
+    hostname: HostName | None = None
+    anonymous: bool | None = None
+    users: list[UserEntry] | None = None
+    client_certificates: ClientCertificates | None = None
+
+
+class HttpEntry(Struct, frozen=True):
+    """The status page."""
+
+    port: Port | None = None
+    bind: HostName | None = None
+    enabled: bool | None = None
+
+
+class PollingEntry(Struct, frozen=True):
+    """How often machines are asked, in seconds."""
+
+    interval_s: Interval | None = None
+    idle_interval_s: Interval | None = None
+    timeout_s: Annotated[float, Meta(ge=0.5, le=60)] | None = None
+
+
+class StateEntry(Struct, frozen=True):
+    """What one state means to an MES; a cell left out keeps its default."""
+
+    mes_status: MesStatus | None = None
+    stack_light: StackLight | None = None
+
+
+StatesEntry = defstruct(
+    "StatesEntry",
+    [(name, StateEntry | None, None) for name in (*(state.value for state in MachineState), "unreachable")],
+    frozen=True,
+    namespace={"__doc__": "Overrides of the state table, by state."},
+)
+
+
+class SettingsEntry(Struct, frozen=True):
+    """What may stand beside ``machines``."""
+
+    opcua: OpcUaEntry | None = None
+    http: HttpEntry | None = None
+    polling: PollingEntry | None = None
+    states: StatesEntry | None = None  # type: ignore[valid-type]  # made from MachineState, so that it cannot drift
+    schema: str | None = field(default=None, name="$schema")

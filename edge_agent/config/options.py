@@ -1,0 +1,53 @@
+"""The configuration as the agent uses it: checked, complete, frozen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from msgspec import Struct
+
+from ..model import Machine, StateTable
+from ..poller import Polling
+from ..sinks.opcua.options import OpcUaOptions
+from ..sources.octoprint import OctoPrintOptions
+from .problem import Position, Problem
+
+
+class HttpOptions(Struct, frozen=True, kw_only=True):
+    """The status page's listener."""
+
+    port: int = 8080
+    bind: str = "0.0.0.0"  # noqa: S104 - a status page is there to be seen from the workshop
+    enabled: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MachineConfig:
+    """One machine: who it is, how to ask it, how often (seconds; ``None``: as all others).
+
+    Two are equal if they poll the same machine in the same way: where it stands in the file (``position``) and in
+    which of the Aggregator's versions it is written (``dialect``, words for people) do not count.
+    """
+
+    machine: Machine
+    source: OctoPrintOptions
+    poll_interval_s: float | None
+    dialect: str = field(compare=False)
+    position: Position = field(compare=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Config:
+    """The whole file. Equal if the agent would do the same; ``warnings`` and ``watched_files`` do not count.
+
+    ``watched_files`` are config.json and every file it led to: when one changes, the configuration may have.
+    """
+
+    machines: tuple[MachineConfig, ...]
+    opcua: OpcUaOptions
+    http: HttpOptions
+    polling: Polling
+    states: StateTable
+    warnings: tuple[Problem, ...] = field(default=(), compare=False)
+    watched_files: tuple[Path, ...] = field(default=(), compare=False)

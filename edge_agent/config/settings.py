@@ -1,0 +1,150 @@
+"""What stands beside ``machines``: the OPC UA endpoint, the status page, polling, the state table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from msgspec.structs import asdict, replace
+
+from ..model import DEFAULT_STATE_TABLE, StateRow, StateTable
+from ..poller import Polling
+from ..secret import Secret
+from ..sinks.opcua.options import OpcUaOptions, OpcUaUser
+from .aggregator import Draft
+from .entries import HttpEntry, OpcUaEntry, PollingEntry, StateEntry, UserEntry
+from .options import HttpOptions
+from .problem import Path_
+from .report import Report
+from .secrets import Secrets
+
+
+def read_opcua(report: Report, entry: OpcUaEntry | None, drafts: Sequence[Draft], secrets: Secrets) -> OpcUaOptions:
+    """The endpoint's options; port hints of the machines count where ``opcua.port`` is not given."""
+    entry = entry or OpcUaEntry()
+    port, or_next, extra = _ports(report, entry, drafts)
+    users = _users(report, entry.users or (), secrets)
+    if entry.anonymous is not True and not users and not any(draft.mes_ids for draft in drafts):
+        report.warning(("opcua",), 'no client can log in; add a user to opcua.users, or set "anonymous": true')
+    given = _given(entry, ("bind", "hostname", "anonymous", "client_certificates"))
+    return OpcUaOptions(port=port, port_or_next=or_next, extra_ports=extra, users=users, **given)
+
+
+def read_http(report: Report, entry: HttpEntry | None, opcua: OpcUaOptions) -> HttpOptions:
+    """The status page's options; its port must not be the endpoint's."""
+    options = HttpOptions(**_given(entry or HttpEntry(), ("port", "bind", "enabled")))
+    if options.enabled and options.port in {opcua.port, *opcua.extra_ports}:
+        report.error(("http", "port"), f"{options.port} is also the OPC UA port; choose another")
+    return options
+
+
+def read_polling(report: Report, entry: PollingEntry | None) -> Polling:
+    """How often machines are asked."""
+    polling = Polling(**_given(entry or PollingEntry(), ("interval_s", "idle_interval_s", "timeout_s")))
+    if polling.idle_interval_s < polling.interval_s:
+        report.warning(
+            ("polling",),
+            f"idle_interval_s ({polling.idle_interval_s:g}) is shorter than interval_s ({polling.interval_s:g}); "
+            "an idle machine needs no more questions than a printing one",
+        )
+    return polling
+
+
+def read_states(entry: Any) -> StateTable:  # noqa: ANN401 - its struct is made from MachineState
+    """The default state table with the cells of the file put over it."""
+    if entry is None:
+        return DEFAULT_STATE_TABLE
+    return StateTable(
+        rows={state: _row(row, getattr(entry, state.value)) for state, row in DEFAULT_STATE_TABLE.rows.items()},
+        unreachable=_row(DEFAULT_STATE_TABLE.unreachable, entry.unreachable),
+    )
+
+
+def _row(row: StateRow, cells: StateEntry | None) -> StateRow:
+    return row if cells is None else replace(row, **_given(cells, ("mes_status", "stack_light")))
+
+
+def _given(entry: Any, names: Iterable[str]) -> dict[str, Any]:  # noqa: ANN401 - any entry
+    """The fields of an entry that the file gives; the others keep the default of the options they go to."""
+    return {name: value for name, value in asdict(entry).items() if name in set(names) and value is not None}
+
+
+def split_port(value: int | str) -> tuple[int, bool]:
+    """``4840``, ``"4840"`` and ``"4840+"`` as a number, and whether the next free one will do; 0 if out of range."""
+    text = str(value)
+    number = int(text.removesuffix("+"))
+    return (number if number <= 65535 else 0), text.endswith("+")
+
+
+def _ports(report: Report, entry: OpcUaEntry, drafts: Sequence[Draft]) -> tuple[int, bool, tuple[int, ...]]:
+    """Port, whether the next free one will do, and the further ports."""
+    hints = _hints(report, drafts)
+    extra = tuple(entry.extra_ports or ())
+    if entry.port is not None:
+        port, or_next = split_port(entry.port)
+        if not port:
+            report.error(("opcua", "port"), "a port is a number from 1 to 65535")
+        for number, (path, _) in hints.items():
+            if number not in {port, *extra}:
+                report.warning(path, f"opcua.port ({port}) is used and {number} is not; delete umati_server_port")
+        return port, or_next, _without(extra, port)
+    if not hints:
+        return OpcUaOptions().port, False, _without(extra, OpcUaOptions().port)
+    port = next(iter(hints))
+    for number, (path, _) in hints.items():
+        if number != port:
+            report.warning(
+                path, f"{number} becomes a second port of the one endpoint on {port}; both show all machines"
+            )
+    return port, hints[port][1], _without((*hints, *extra), port)
+
+
+def _without(ports: Iterable[int], port: int) -> tuple[int, ...]:
+    return tuple(number for number in dict.fromkeys(ports) if number != port)
+
+
+def _hints(report: Report, drafts: Sequence[Draft]) -> dict[int, tuple[Path_, bool]]:
+    """The distinct ports that machines ask for, in file order: where first, and whether the next free one will do."""
+    hints: dict[int, tuple[Path_, bool]] = {}
+    for draft in drafts:
+        if draft.umati_port is None:
+            continue
+        path = (*draft.path, "umati_server_port")
+        port, or_next = split_port(draft.umati_port)
+        if not port:
+            report.error(path, "a port is a number from 1 to 65535")
+            continue
+        first, earlier = hints.get(port, (path, False))
+        hints[port] = (first, or_next or earlier)
+    return hints
+
+
+def _users(report: Report, entries: Sequence[UserEntry], secrets: Secrets) -> tuple[OpcUaUser, ...]:
+    users: dict[str, OpcUaUser] = {}
+    for index, entry in enumerate(entries):
+        path = ("opcua", "users", index)
+        password = _password(report, entry, path, secrets)
+        if entry.name is None:
+            continue
+        if re.fullmatch(r"mes-[0-9-]+", entry.name):
+            report.error((*path, "name"), f'"{entry.name}" is made by the agent for an MES instance; choose another')
+        elif entry.name in users:
+            report.error((*path, "name"), f'"{entry.name}" stands twice in opcua.users; delete one')
+        users[entry.name] = OpcUaUser(name=entry.name, password=password or Secret(""))
+    return tuple(users.values())
+
+
+def _password(report: Report, entry: UserEntry, path: Path_, secrets: Secrets) -> Secret | None:
+    """The user's password; ``None`` if something is wrong with it and was reported."""
+    here, there = (*path, "password"), (*path, "password_file")
+    if report.given(here) and report.given(there):
+        report.error(here, "stands beside password_file; delete one of them")
+    elif not report.given(here) and not report.given(there):
+        report.error(there, "is missing; name the file that holds the password")
+    elif entry.password_file is not None:
+        return secrets.password(entry.password_file, there)
+    elif entry.password is not None:
+        report.warning(here, "a password in this file is seen by all who read it; use password_file")
+        return secrets.inline_password(entry.password, here)
+    return None
