@@ -223,3 +223,11 @@ class Observation(Struct, frozen=True, kw_only=True):
         """The file's name, else the printer profile's, else the address."""
         profile = self.snapshot.profile_name if self.snapshot else None
         return self.machine.name or profile or self.machine.address
+
+
+class AgentStatus(Struct, frozen=True, kw_only=True):
+    """What the agent says of itself. ``config_status`` is one sentence on the configuration in force."""
+
+    version: str
+    started_at: datetime
+    config_status: str

@@ -9,7 +9,10 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 
-from .model import Observation
+from .model import AgentStatus, Observation
+
+AGENT = ""
+"""Stands for the agent itself among the changed ids; no machine's id is empty."""
 
 
 class Watch:
@@ -27,13 +30,21 @@ class Watch:
         self._changed[machine_id] = None
         self._wake.set()
 
+    async def wait(self) -> None:
+        """Return when something changed since the last `take`."""
+        await self._wake.wait()
+
+    def take(self) -> tuple[str, ...]:
+        """The ids of machines changed or removed since the last turn, each once, in the order they first changed."""
+        self._wake.clear()
+        changed, self._changed = tuple(self._changed), {}
+        return changed
+
     async def __aiter__(self) -> AsyncIterator[tuple[str, ...]]:
-        """Yield the ids of machines changed or removed since the last turn, each once, oldest first."""
+        """`wait` and `take` by turns, for ever."""
         while True:
-            await self._wake.wait()
-            self._wake.clear()
-            changed, self._changed = tuple(self._changed), {}
-            yield changed
+            await self.wait()
+            yield self.take()
 
 
 class Store:
@@ -42,6 +53,17 @@ class Store:
     def __init__(self) -> None:
         self._latest: dict[str, Observation] = {}
         self._watches: list[Watch] = []
+        self._agent: AgentStatus | None = None
+
+    @property
+    def agent(self) -> AgentStatus | None:
+        """What the agent says of itself; ``None`` before it has said anything."""
+        return self._agent
+
+    def publish_agent(self, status: AgentStatus) -> None:
+        """Make this the agent's latest word on itself; watchers are told by `AGENT`."""
+        self._agent = status
+        self._mark(AGENT)
 
     def publish(self, observation: Observation) -> None:
         """Make this the machine's latest observation."""

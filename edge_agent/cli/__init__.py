@@ -1,0 +1,96 @@
+"""The commands: arguments, logging, event loop, exit codes.
+
+Floor 6. Each command is a file of its own beside this one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from .. import __version__
+from ..errors import EdgeAgentError, ExitCode
+
+CONFIG_PATH = Path("/etc/edge-agent/config.json")
+STATE_DIR = Path("/var/lib/edge-agent")
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands and their options."""
+    top = argparse.ArgumentParser(
+        prog="edge-agent", description="3D printers (OctoPrint) as machines on one OPC UA endpoint."
+    )
+    top.add_argument("--version", action="version", version=f"edge-agent {__version__}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    files = argparse.ArgumentParser(add_help=False)
+    files.add_argument("--config", type=Path, default=CONFIG_PATH, metavar="FILE", help="default: %(default)s")
+    files.add_argument("--state-dir", type=Path, default=STATE_DIR, metavar="DIR", help="default: %(default)s")
+
+    run = commands.add_parser("run", parents=[files], help="run the agent")
+    run.add_argument("--log-level", choices=["debug", "info", "warning", "error"], default="info")
+
+    check = commands.add_parser("check", parents=[files], help="check config.json and say everything that is wrong")
+    check.add_argument("--probe", action="store_true", help="also ask each printer")
+    check.add_argument("--json", action="store_true", help="the same as JSON")
+
+    migrate = commands.add_parser("migrate", parents=[files], help="config.json in the newest form, keys in files")
+    migrate.add_argument("--write", action="store_true", help="write it, and keep the old file beside it")
+
+    demo = commands.add_parser("demo", help="simulated printers on a local endpoint, no config needed")
+    demo.add_argument("--printers", type=int, default=6, metavar="N", help="default: %(default)s")
+    demo.add_argument("--port", type=int, default=4840, metavar="P", help="default: %(default)s, or the next free one")
+    demo.add_argument("--speed", type=float, default=5.0, metavar="X", help="how much faster than life; default: 5")
+
+    commands.add_parser("schema", help="JSON Schema of config.json")
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the result is the exit code."""
+    options = parser().parse_args(arguments)
+    try:
+        return int(_dispatch(options))
+    except EdgeAgentError as error:
+        print(f"edge-agent: {error}", file=sys.stderr)
+        return int(error.exit_code)
+    except KeyboardInterrupt:
+        return int(ExitCode.OK)
+    except BrokenPipeError:
+        # The reader of our output left (``| head``); there is nobody to tell.
+        sys.stderr.close()
+        return int(ExitCode.OK)
+
+
+def _dispatch(options: argparse.Namespace) -> ExitCode:
+    """Each command imports what it needs: ``check`` on a Pi need not wait for the OPC UA stack."""
+    match options.command:
+        case "run":
+            from .run import run  # noqa: PLC0415
+
+            return run(config_path=options.config, state_dir=options.state_dir, log_level=options.log_level)
+        case "check":
+            from .check import check  # noqa: PLC0415
+            from .probe import probe  # noqa: PLC0415
+
+            return check(
+                config_path=options.config,
+                state_dir=options.state_dir,
+                probe=probe if options.probe else None,
+                as_json=options.json,
+                out=sys.stdout,
+            )
+        case "migrate":
+            from .migrate import migrate  # noqa: PLC0415
+
+            return migrate(config_path=options.config, state_dir=options.state_dir, write=options.write, out=sys.stdout)
+        case "demo":
+            from .demo import demo  # noqa: PLC0415
+
+            return demo(printers=options.printers, port=options.port, speed=options.speed, out=sys.stdout)
+        case _:
+            from .schema import schema  # noqa: PLC0415
+
+            return schema(sys.stdout)

@@ -1,0 +1,165 @@
+"""The sink: listeners, and the loop from the store to the nodes."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import socket
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Never
+
+from asyncua import Server
+from asyncua.server.binary_server_asyncio import BinaryServer
+from asyncua.server.internal_server import InternalServer
+
+from ... import __version__
+from ...errors import UnavailableError
+from ...health import Health
+from ...store import AGENT, Store
+from . import address_space, security
+from .machine import MachineNodes
+from .options import OpcUaOptions
+
+log = logging.getLogger(__name__)
+
+PRODUCT_URI = "urn:edge-agent"
+_NEXT_PORTS = 50
+_HEARTBEAT_S = 5.0
+_DEADLINE_S = 60.0
+
+
+class OpcUaSink:
+    """Serves the store on one OPC UA endpoint."""
+
+    def __init__(self, options: OpcUaOptions, *, device_uuid: str, certificate_folder: Path, health: Health) -> None:
+        self._options = options
+        self._device_uuid = device_uuid
+        self._certificate_folder = certificate_folder
+        self._health = health
+        self._hostname = options.hostname or socket.gethostname()
+        self._machines: dict[str, MachineNodes] = {}
+        self.ready = asyncio.Event()
+        self.port = options.port
+
+    @property
+    def url(self) -> str:
+        """The endpoint's URL; its port is final once `ready` is set."""
+        return f"opc.tcp://{self._hostname}:{self.port}"
+
+    def apply(self, options: OpcUaOptions) -> None:
+        """Take over users from a reloaded file: they count from the next log-in on."""
+        self._options = options
+
+    async def run(self, store: Store) -> Never:
+        """Serve until cancelled.
+
+        Raises:
+            UnavailableError: a port is taken.
+        """
+        self.port = self._free_port()
+        server = await self._prepare()
+        space = await address_space.build(server, device_uuid=self._device_uuid)
+        heartbeat = self._health.register("OPC UA endpoint", deadline_s=_DEADLINE_S)
+        listeners: list[BinaryServer] = []
+        try:
+            with store.watch() as watch:
+                await self._apply(space, store, watch.take())
+                listeners = await self._listen(server)
+                log.info("OPC UA endpoint: %s", self.url)
+                self.ready.set()
+                while True:
+                    try:
+                        async with asyncio.timeout(_HEARTBEAT_S):
+                            await watch.wait()
+                    except TimeoutError:
+                        heartbeat.beat()
+                        continue
+                    await self._apply(space, store, watch.take())
+                    heartbeat.beat()
+        finally:
+            self._health.forget("OPC UA endpoint")
+            for listener in listeners:
+                await listener.stop()
+            await server.stop()
+
+    async def _prepare(self) -> Server:
+        server = Server(iserver=InternalServer(user_manager=security.Users(lambda: self._options)))
+        server.set_endpoint(self.url)
+        server.socket_address = (self._options.bind, self.port)
+        server.set_server_name("edge-agent")
+        server.manufacturer_name = "edge-agent"
+        server.product_uri = PRODUCT_URI
+        security.restrict(server, anonymous=self._options.anonymous)
+        await server.init()
+        uri = address_space.application_uri(self._device_uuid)
+        await server.set_application_uri(uri)
+        await server.set_build_info(
+            PRODUCT_URI, "edge-agent", "edge-agent", __version__, __version__, datetime(2026, 1, 1, tzinfo=UTC)
+        )
+        await security.load_certificate(server, self._certificate_folder, application_uri=uri, hostname=self._hostname)
+        return server
+
+    async def _listen(self, server: Server) -> list[BinaryServer]:
+        """Open every port; the first is the server's own, the others serve the same address space."""
+        extra: list[BinaryServer] = []
+        port = self.port
+        try:
+            await server.start()
+            for port in self._options.extra_ports:
+                listener = BinaryServer(server.iserver, self._options.bind, port, server.limits)
+                listener.set_policies(server._policies)  # noqa: SLF001 - asyncua has one listener per server
+                await listener.start()
+                extra.append(listener)
+        except OSError as error:
+            raise _port_error(self._options.bind, port, error) from error
+        return extra
+
+    def _free_port(self) -> int:
+        """The port to listen on.
+
+        Raises:
+            UnavailableError: it is taken, and no other may be used.
+        """
+        candidates = range(self._options.port, self._options.port + (_NEXT_PORTS if self._options.port_or_next else 1))
+        failure: UnavailableError | None = None
+        for port in candidates:
+            try:
+                with socket.socket() as probe:
+                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                    probe.bind((self._options.bind, port))
+                    return int(probe.getsockname()[1])
+            except OSError as error:
+                failure = failure or _port_error(self._options.bind, port, error)
+        assert failure is not None  # noqa: S101 - there is at least one candidate
+        raise failure
+
+    async def _apply(self, space: address_space.AddressSpace, store: Store, changed: tuple[str, ...]) -> None:
+        """Bring the nodes of the changed machines up to date."""
+        for machine_id in changed:
+            if machine_id == AGENT:
+                continue
+            observation = store.latest(machine_id)
+            nodes = self._machines.get(machine_id)
+            if observation is None:
+                if nodes is not None:
+                    del self._machines[machine_id]
+                    await nodes.delete()
+                continue
+            if nodes is None:
+                nodes = self._machines[machine_id] = MachineNodes(space, machine_id)
+                await nodes.create(observation)
+            await nodes.update(observation)
+        if store.agent is not None:
+            reachable = sum(observation.reachable for observation in store.observations())
+            await address_space.write_agent(space, store.agent, machines=len(store.observations()), reachable=reachable)
+
+
+def _port_error(bind: str, port: int, error: OSError) -> UnavailableError:
+    if error.errno == errno.EADDRINUSE:
+        return UnavailableError(
+            f"OPC UA port {port} is in use by another program; stop it, or set opcua.port in config.json"
+        )
+    reason = error.strerror or str(error)
+    return UnavailableError(f"OPC UA port {port} on {bind} cannot be opened: {reason}; check opcua.bind and opcua.port")
