@@ -30,7 +30,8 @@ _ENDPOINTS = {
     "/api/printer/error": "printer_error",
     "/api/connection": "connection",
 }
-_PLACE = str(HISTORY_TIME).encode()
+# With its name: the digits alone also occur in the likes of 14.499999999999998.
+_PLACE = b'"time": %d' % HISTORY_TIME
 _REMEMBERED = 256
 
 
@@ -315,7 +316,7 @@ class OctoPrintDouble:
             answer = self._answers[question] = self._judged(question)
         if _PLACE in answer.body:
             at = self.printer.temperatures_at or self._clock()
-            return answer.at(_PLACE, b"%010d" % int(at.timestamp()))
+            return answer.at(_PLACE, b'"time": %010d' % int(at.timestamp()))
         return answer
 
     # Inside.

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+import ssl
+from collections.abc import AsyncIterator, Callable, Coroutine
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+import uvloop
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from tests.double import KEY, Heater, OctoPrintDouble, Printer, User, recorded, situations
 
@@ -322,3 +329,81 @@ async def test_a_client_that_goes_away_leaves_nothing_behind(octoprint: OctoPrin
     writer.close()
     await until(lambda: not octoprint.open_connections)
     octoprint.well()
+
+
+# Where it runs.
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_the_same_on_every_loop(run: Callable[[Coroutine[Any, Any, None]], None]) -> None:
+    async def main() -> None:
+        async with OctoPrintDouble() as octoprint, aiohttp.ClientSession(headers={"X-Api-Key": KEY}) as session:
+            for _ in range(3):
+                port = octoprint.port
+                octoprint.silence()
+                with pytest.raises(aiohttp.ClientConnectorError):
+                    await get(session, octoprint, "/api/job")
+                octoprint.speak()
+                assert (octoprint.port, (await get(session, octoprint, "/api/job"))[0]) == (port, 200)
+            for verb in (octoprint.truncate, octoprint.reset, octoprint.starting):
+                verb()
+                with pytest.raises(aiohttp.ClientError):
+                    await get(session, octoprint, "/api/job")
+            octoprint.huge(3_000_000)
+            assert len((await get(session, octoprint, "/api/job"))[1]) == 3_000_000
+            octoprint.silence()
+            octoprint.well()
+            assert (await get(session, octoprint, "/api/job"))[0] == 200
+
+    run(main())
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_https(run: Callable[[Coroutine[Any, Any, None]], None], tmp_path: Path) -> None:
+    certificate, fingerprint = self_signed(tmp_path)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate)
+
+    async def main() -> None:
+        async with OctoPrintDouble(tls=tls) as octoprint, aiohttp.ClientSession(headers={"X-Api-Key": KEY}) as session:
+            async with session.get(octoprint.url + "/api/job", ssl=aiohttp.Fingerprint(fingerprint)) as response:
+                assert (octoprint.url[:5], response.status) == ("https", 200)
+            with pytest.raises(aiohttp.ClientConnectorError):
+                await get(session, octoprint, "/api/job")
+
+    run(main())
+
+
+def self_signed(folder: Path) -> tuple[Path, bytes]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "octopi")])
+    certificate = x509.CertificateBuilder(name, name, key.public_key(), 1, NOW, NOW.replace(year=2036)).sign(
+        key, hashes.SHA256()
+    )
+    file = folder / "certificate.pem"
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM) + private)
+    return file, certificate.fingerprint(hashes.SHA256())
+
+
+async def test_a_request_sent_before_an_unannounced_close_dies_with_the_connection(octoprint: OctoPrintDouble) -> None:
+    octoprint.close_each(announce=False, linger_s=0.05)
+    reader, writer = await asyncio.open_connection("127.0.0.1", octoprint.port)
+    request = f"GET /api/version HTTP/1.1\r\nX-Api-Key: {KEY}\r\n\r\n".encode()
+    writer.write(request + request)
+    assert (await reader.read()).count(b"HTTP/1.1 200 OK") == 1
+    writer.close()
+
+
+async def test_requests_in_a_row_are_answered_in_order(octoprint: OctoPrintDouble) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", octoprint.port)
+    requests = [f"GET /api/{name} HTTP/1.1\r\nX-Api-Key: {KEY}\r\n\r\n" for name in ("version", "job", "server")]
+    octoprint.hang(0.02)
+    writer.write("".join(requests).encode())
+    for word in (b'"api"', b'"progress"', b'"safemode"'):
+        await reader.readuntil(word)
+    writer.close()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from datetime import UTC, datetime, timedelta
 
+import aiohttp
 import pytest
 
+from tests.double import KEY, OctoPrintDouble
 from tests.virtual_time import EPOCH_S, StuckError, VirtualTimeLoop, now, run
 
 START = datetime(2026, 3, 1, 6, 0, tzinfo=UTC)
@@ -106,3 +109,66 @@ def test_loopback_traffic_comes_before_the_next_timer() -> None:
         await server.wait_closed()
 
     run(main, start=START)
+
+
+def test_an_http_client_and_its_timeouts_live_in_virtual_time() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        async with OctoPrintDouble(clock=now) as octoprint, aiohttp.ClientSession() as session:
+
+            async def poll() -> int:
+                async with asyncio.timeout(8), session.get(octoprint.url, headers={"X-Api-Key": KEY}) as response:
+                    await response.read()
+                    return response.status
+
+            for _ in range(3600):
+                assert await poll() == 200
+                await asyncio.sleep(1)
+            assert now() == START + timedelta(hours=1)
+            assert octoprint.connections == 1
+
+            before = loop.time()
+            octoprint.hang()
+            with pytest.raises(TimeoutError):
+                await poll()
+            assert loop.time() - before == pytest.approx(8)
+            octoprint.slow(7)
+            assert await poll() == 200
+            assert loop.time() - before == pytest.approx(15)
+            octoprint.hang(3)
+            assert await poll() == 200
+            assert loop.time() - before == pytest.approx(18)
+            octoprint.silence()
+            with pytest.raises(aiohttp.ClientConnectorError):
+                await poll()
+            assert loop.time() - before == pytest.approx(18)
+
+    run(main, start=START)
+
+
+def test_many_printers_for_ten_minutes_twice_the_same() -> None:
+    async def main() -> list[tuple[float, int, str, int | None]]:
+        async with contextlib.AsyncExitStack() as stack, asyncio.timeout(601):
+            session = await stack.enter_async_context(aiohttp.ClientSession())
+            doubles = [await stack.enter_async_context(OctoPrintDouble(clock=now)) for _ in range(10)]
+
+            async def watch(octoprint: OctoPrintDouble) -> None:
+                for second in range(600):
+                    octoprint.printer.print(second / 600)
+                    # So short that one leap too early, while an answer is on its way, would show.
+                    async with asyncio.timeout(0.001), session.get(f"{octoprint.url}/api/job?apikey={KEY}") as response:
+                        assert (await response.json())["progress"]["completion"] == pytest.approx(second / 6)
+                    await asyncio.sleep(1)
+
+            async with asyncio.TaskGroup() as group:
+                for octoprint in doubles:
+                    group.create_task(watch(octoprint))
+            return [
+                (request.time, number, request.path, request.status)
+                for number, octoprint in enumerate(doubles)
+                for request in octoprint.log
+            ]
+
+    first = run(main, start=START)
+    assert len(first) == 6000
+    assert run(main, start=START) == first
