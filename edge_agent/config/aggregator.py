@@ -25,6 +25,9 @@ _KEY_IN_FILE_WITH_PORT = "1.2-1.3 (key in a file)"
 _KEY_INSTEAD_OF_PATH = "1.4+ (key in place of the path)"
 _API_KEY = "1.1 (api_key)"
 
+INLINE_KEYS = frozenset({_API_KEY, _KEY_INSTEAD_OF_PATH})
+"""The dialects in which the key stands in config.json itself."""
+
 
 class Draft(Struct, frozen=True, kw_only=True):
     """A machine object as read so far; ``None`` where something is wrong and was reported."""
@@ -45,11 +48,16 @@ class Draft(Struct, frozen=True, kw_only=True):
 def is_ours(report: Report, value: object, path: Path_) -> bool:
     """Whether a machine object is for us; one of another type is warned about and skipped."""
     kind = value.get("type") if isinstance(value, dict) else None
-    if not isinstance(kind, str) or kind.strip().upper() == KIND:
+    if not isinstance(kind, str) or is_our_type(kind):
         return True
     hint = f'; did you mean "{KIND}"?' if nearest(kind, [KIND]) else f"; this agent serves {KIND} only"
     report.warning((*path, "type"), f"machines of type {show(kind)} are skipped{hint}")
     return False
+
+
+def is_our_type(kind: str) -> bool:
+    """Whether ``type`` names the kind of machine served here, in any letter case."""
+    return kind.strip().upper() == KIND
 
 
 def read_machine(report: Report, value: object, path: Path_, secrets: Secrets, folder: Path) -> Draft | None:

@@ -22,7 +22,9 @@ PortOrNext = Annotated[
 Int32 = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
 MesIds = Annotated[list[Int32], Meta(extra={"wanted": "a list of the numbers of MES instances, like [1]"})]
 Interval = Annotated[float, Meta(ge=0.2, le=3600)]
-Line = Annotated[str, Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$", extra={"wanted": "a text of one line"})]
+Line = Annotated[
+    str, Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$", extra={"wanted": "a text of one line"})
+]
 HostName = Annotated[
     str, Meta(max_length=253, pattern=r"^[A-Za-z0-9._:-]+$", extra={"wanted": "a host name or an address"})
 ]

@@ -46,13 +46,11 @@ class Document:
     def at(self, path: Path_) -> object:
         """The value at ``path``; ``None`` if there is none, as for null."""
         value: Any = self.value
-        for step in path:
-            if isinstance(value, dict) and step in value:
+        try:
+            for step in path:
                 value = value[step]
-            elif isinstance(value, list) and isinstance(step, int) and step < len(value):
-                value = value[step]
-            else:
-                return None
+        except (LookupError, TypeError):
+            return None
         return value
 
     def position(self, path: Path_) -> Position:

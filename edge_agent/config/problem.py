@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import enum
+import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -62,5 +64,13 @@ def in_file_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
 
 def dotted(path: Path_) -> str:
     """Write a path the way people do: ``machines[0].url``."""
-    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
-    return text.removeprefix(".")
+    return "".join(map(_step, path)).removeprefix(".")
+
+
+def _step(step: str | int) -> str:
+    """A key that is no plain word is quoted: it may hold line ends, and whatever else a terminal obeys."""
+    if isinstance(step, int):
+        return f"[{step}]"
+    if re.fullmatch(r"[A-Za-z0-9_$-]{1,60}", step):
+        return f".{step}"
+    return f"[{json.dumps(step[:60])}]"
