@@ -81,7 +81,7 @@ class _Planned:
 
 
 class OctoPrintDouble:
-    """One OctoPrint with one printer, on a free port of 127.0.0.1; an async context manager.
+    """One OctoPrint with one printer, on a free port of 127.0.0.1; runs inside ``async with``.
 
     Args:
         version: a key of `EDITIONS`: "1.3.6", "1.9.3", "1.11.8" or "2.0.0rc7".

@@ -178,9 +178,9 @@ class Connection(asyncio.Protocol):
             self._next()
         return answer.status
 
-    def send(self, data: bytes) -> None:
+    def send(self, raw: bytes) -> None:
         """Say some bytes; the request stays in hand."""
-        self._transport.write(data)
+        self._transport.write(raw)
 
     def close(self) -> None:
         """End the connection in good order."""
