@@ -291,15 +291,26 @@ class OctoPrintServer:
 
     # Its jobs.
 
-    async def upload(self, name: str, text: str) -> None:
-        """Stores a G-code file in its local folder, replacing one of the same name."""
-        form = aiohttp.FormData()
-        form.add_field("file", text.encode(), filename=name, content_type="application/octet-stream")
-        await self._do("POST", "/api/files/local", data=form)
+    async def upload(self, name: str, text: str) -> str:
+        """Stores a G-code file in its local folder, replacing one of the same name.
 
-    async def start_print(self, name: str) -> None:
+        Args:
+            name: may be in a folder (made if missing) and in any script.
+            text: the file's text.
+
+        Returns:
+            The path it is stored under, which OctoPrint makes of the name, and which `start_print` takes.
+        """
+        folder, _, filename = name.rpartition("/")
+        form = aiohttp.FormData(quote_fields=False)  # OctoPrint would keep the percent signs
+        form.add_field("path", folder)
+        form.add_field("file", text.encode(), filename=filename, content_type="application/octet-stream")
+        body = await self._do("POST", "/api/files/local", data=form)
+        return str(body["files"]["local"]["path"])
+
+    async def start_print(self, path: str) -> None:
         """Selects an uploaded file and starts printing it."""
-        await self._do("POST", f"/api/files/local/{name}", json={"command": "select", "print": True})
+        await self._do("POST", f"/api/files/local/{path}", json={"command": "select", "print": True})
 
     async def pause(self) -> None:
         """Asks it to pause the print."""

@@ -81,8 +81,14 @@ def _config(*, extruders: int, chamber: bool, linger_s: int, autoconnect: bool) 
             "autoconnect": autoconnect,
             # Without it there is no M400 in a cancel that could linger.
             "logPositionOnCancel": linger_s > 0,
-            # A silent printer is given up in seconds; by default that takes minutes.
-            "timeout": {"communication": 2 + linger_s},
+            # A silent printer is given up in seconds, which by default takes minutes: OctoPrint waits for the longer of
+            # these, and one more second, twice.
+            "timeout": {
+                "communication": 2 + linger_s,
+                "temperature": 1,
+                "temperatureAutoreport": 1,
+                "temperatureTargetSet": 1,
+            },
             "maxCommunicationTimeouts": {"idle": 1, "printing": 1, "long": 1},
         },
         # Series 2 would otherwise connect with a profile of its own making: one extruder, no chamber.

@@ -131,12 +131,13 @@ async def test_hangs_dies_and_comes_back(server: OctoPrintServer) -> None:
 
 
 @pytest.mark.parametrize("series", SERIES)
-async def test_lingers_in_every_state(series: str, tmp_path: Path) -> None:
-    async with OctoPrintServer(tmp_path, series=series, linger_s=1) as server:
+async def test_lingers_and_has_the_heaters_asked_for(series: str, tmp_path: Path) -> None:
+    async with OctoPrintServer(tmp_path, series=series, linger_s=1, extruders=3, chamber=True) as server:
         await server.upload("short.gcode", gcode(1))
         await server.start_print("short.gcode")
         for state in ("Starting", "Printing", "Finishing", IDLE):
             await server.wait_for_state(state)
+        await server.wait_for_heaters("tool0", "tool1", "tool2", "bed", "chamber")
         await server.upload("long.gcode", gcode(60))
         await server.start_print("long.gcode")
         await server.wait_for_state("Printing")
@@ -149,12 +150,6 @@ async def test_lingers_in_every_state(series: str, tmp_path: Path) -> None:
         await server.cancel()
         for state in ("Cancelling", IDLE):
             await server.wait_for_state(state)
-
-
-@pytest.mark.parametrize("series", SERIES)
-async def test_has_the_heaters_asked_for(series: str, tmp_path: Path) -> None:
-    async with OctoPrintServer(tmp_path, series=series, extruders=3, chamber=True) as server:
-        await server.wait_for_heaters("tool0", "tool1", "tool2", "bed", "chamber")
 
 
 async def test_tells_what_ended_it(tmp_path: Path) -> None:
