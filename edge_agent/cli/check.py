@@ -124,7 +124,7 @@ _HEAD = ("id", "name", "url", "Aggregator version", "mes_id", "key")
 def _row(config: MachineConfig) -> tuple[str, ...]:
     machine = config.machine
     mes_ids = ",".join(map(str, machine.mes_ids)) or "-"
-    key = config.source.api_key.fingerprint
+    key = config.key.fingerprint if config.key else "-"
     return machine.id, machine.name or "-", machine.url, config.dialect, mes_ids, key
 
 
@@ -186,6 +186,6 @@ def _machine_as_json(config: MachineConfig) -> dict[str, Any]:
         "url": config.machine.url,
         "aggregator_version": config.dialect,
         "mes_ids": config.machine.mes_ids,
-        "key_fingerprint": config.source.api_key.fingerprint,
+        "key_fingerprint": config.key.fingerprint if config.key else None,
         "line": config.position.line,
     }

@@ -139,7 +139,7 @@ def _free(base: str, taken: set[str]) -> str:
 def slug(text: str) -> str:
     """Lower-case letters, digits and hyphens: ``Prusa MK3S (Büro)`` becomes ``prusa-mk3s-buero``; may be empty."""
     lower = unicodedata.normalize("NFC", text).lower().translate(_LETTERS)
-    plain = unicodedata.normalize("NFKD", lower)
+    plain = unicodedata.normalize("NFKD", lower).lower()
     bare = "".join(letter for letter in plain if not unicodedata.combining(letter))
     return re.sub(r"[^a-z0-9]+", "-", bare).strip("-")[:_ID_LENGTH].rstrip("-")
 

@@ -85,8 +85,8 @@ def _has_settings(value: Any) -> bool:  # noqa: ANN401 - plain JSON
 def _machine(old: dict[str, Any], config: MachineConfig, folder: Path, secrets: dict[str, Secret]) -> dict[str, Any]:
     machine = config.machine
     reference = old.get("authentication_file_path")
-    if config.dialect in INLINE_KEYS:
-        reference = _moved(config.source.api_key, f"{machine.id}.key", folder, secrets)
+    if config.key and config.dialect in INLINE_KEYS:
+        reference = _moved(config.key, f"{machine.id}.key", folder, secrets)
     name = {"custom_name": machine.name} if machine.name else {}
     rest = {key: item for key, item in old.items() if key not in _REWRITTEN}
     return {

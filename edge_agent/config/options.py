@@ -9,8 +9,10 @@ from msgspec import Struct
 
 from ..model import Machine, StateTable
 from ..poller import Polling
+from ..secret import Secret
 from ..sinks.opcua.options import OpcUaOptions
 from ..sources.octoprint import OctoPrintOptions
+from ..sources.simulated import SimulatedOptions
 from .problem import Position, Problem
 
 
@@ -27,14 +29,20 @@ class MachineConfig:
     """One machine: who it is, how to ask it, how often (seconds; ``None``: as all others).
 
     Two are equal if they poll the same machine in the same way: where it stands in the file (``position``) and in
-    which of the Aggregator's versions it is written (``dialect``, words for people) do not count.
+    which of the Aggregator's versions it is written (``dialect``, words for people) do not count. A file names
+    OctoPrints only; simulated machines are the demo's.
     """
 
     machine: Machine
-    source: OctoPrintOptions
+    source: OctoPrintOptions | SimulatedOptions
     poll_interval_s: float | None
     dialect: str = field(compare=False)
     position: Position = field(compare=False)
+
+    @property
+    def key(self) -> Secret | None:
+        """The API key, of a machine that has one."""
+        return self.source.api_key if isinstance(self.source, OctoPrintOptions) else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

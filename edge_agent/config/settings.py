@@ -25,7 +25,7 @@ def read_opcua(report: Report, entry: OpcUaEntry | None, drafts: Sequence[Draft]
     entry = entry or OpcUaEntry()
     port, or_next, extra = _ports(report, entry, drafts)
     users = _users(report, entry.users or (), secrets)
-    if entry.anonymous is not True and not users and not any(draft.mes_ids for draft in drafts):
+    if not report.failed and not (entry.anonymous or users or any(draft.mes_ids for draft in drafts)):
         report.warning(("opcua",), 'no client can log in; add a user to opcua.users, or set "anonymous": true')
     given = _given(entry, ("bind", "hostname", "anonymous", "client_certificates"))
     return OpcUaOptions(port=port, port_or_next=or_next, extra_ports=extra, users=users, **given)

@@ -40,7 +40,7 @@ def parse_url(text: str) -> Url:
     except ValueError:
         raise UrlError(f"has unbalanced brackets; write it like {_EXAMPLE}") from None
     _check_parts(text, parts)
-    host = _checked_host(parts.hostname or "")
+    host = _checked_host(parts.hostname or "", bracketed="[" in parts.netloc)
     port = _checked_port(parts)
     default = _DEFAULT_PORTS[parts.scheme]
     suffix = "" if port in {None, default} else f":{port}"
@@ -60,8 +60,8 @@ def _check_parts(text: str, parts: SplitResult) -> None:
         raise UrlError("holds a ? or #; delete it and what follows it")
 
 
-def _checked_host(host: str) -> str:
-    if ":" in host:
+def _checked_host(host: str, *, bracketed: bool) -> str:
+    if bracketed:
         return f"[{_checked_ip(host)}]"
     if re.fullmatch(r"[0-9.]+", host):
         return _checked_ip(host)
@@ -74,7 +74,7 @@ def _checked_ip(host: str) -> str:
     try:
         return str(ipaddress.ip_address(host))
     except ValueError:
-        raise UrlError(f"{host} is not an IP address; each of its four numbers goes from 0 to 255") from None
+        raise UrlError(f"{host} is not an IP address; the four numbers of one go from 0 to 255") from None
 
 
 def _checked_port(parts: SplitResult) -> int | None:
