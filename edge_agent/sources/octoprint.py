@@ -57,6 +57,7 @@ from ..session import Answer, HttpHost, Tls
 IDENTIFY_EVERY_S = 60.0
 PRINTER_PATH = "/api/printer?history=true&limit=1"
 GLOBAL_KEY_USER = "_api"
+MAX_FILE_BYTES = 1 << 63
 
 
 class OctoPrintOptions(Struct, frozen=True, kw_only=True):
@@ -104,16 +105,16 @@ class JobAnswer(Struct):
 
 
 class FlagsWire(Struct, rename="camel"):
-    operational: bool = False
-    printing: bool = False
-    paused: bool = False
-    ready: bool = False
-    error: bool = False
-    closed_or_error: bool = False
-    pausing: bool = False  # this and the next three: >= 1.3.9
-    resuming: bool = False
-    cancelling: bool = False
-    finishing: bool = False
+    operational: bool | None = None
+    printing: bool | None = None
+    paused: bool | None = None
+    ready: bool | None = None
+    error: bool | None = None
+    closed_or_error: bool | None = None
+    pausing: bool | None = None  # this and the next three: >= 1.3.9
+    resuming: bool | None = None
+    cancelling: bool | None = None
+    finishing: bool | None = None
 
 
 class StateWire(Struct):
@@ -162,7 +163,7 @@ class ConnectionAnswer(Struct):
 
 class UserAnswer(Struct):
     name: str | None = None
-    permissions: list[str] = field(default_factory=list)
+    permissions: list[str] | None = None
 
 
 _JOB = msgspec.json.Decoder(JobAnswer)
@@ -256,11 +257,10 @@ def to_snapshot(
 
 
 def _fault_text(text: str, error: str) -> str:
-    """Never empty: a fault without words of its own is named by the state's text."""
-    if error:
-        return error.strip()
+    """One line, never empty: a fault without words of its own is named by the state's text."""
     before, _, after = text.rstrip(")").partition(": ")
-    return (after if before in {"Error", "Offline (Error"} else text).strip() or "Error"
+    said = error or (after if before in {"Error", "Offline (Error"} else text)
+    return " ".join(said.split()) or "Error"
 
 
 def _temperatures(
@@ -279,17 +279,18 @@ def _temperatures(
 def _job(wire: JobWire, progress: ProgressWire) -> Job:
     file = wire.file or FileWire()
     completion = _finite(progress.completion)
+    remaining_s = _duration(progress.print_time_left)
     filament = [entry for entry in (wire.filament or {}).values() if isinstance(entry, FilamentWire)]
     return Job(
         file_name=file.display or file.name,
         file_path=file.path or file.name,
-        file_size_bytes=None if file.size is None else int(file.size),
+        file_size_bytes=int(file.size) if file.size is not None and 0 <= file.size < MAX_FILE_BYTES else None,
         user=wire.user,
         progress_ratio=None if completion is None else min(max(completion / 100.0, 0.0), 1.0),
         elapsed_s=_duration(progress.print_time),
-        remaining_s=_duration(progress.print_time_left),
+        remaining_s=remaining_s,
         # "linear" is sent also while there is no estimate yet.
-        remaining_origin=None if progress.print_time_left is None else progress.print_time_left_origin,
+        remaining_origin=None if remaining_s is None else progress.print_time_left_origin,
         estimated_s=_duration(wire.estimated_print_time),
         filament_length_mm=_total(entry.length for entry in filament),
         filament_volume_cm3=_total(entry.volume for entry in filament),
@@ -416,23 +417,23 @@ class OctoPrint:
         if self._identity is not None and self._identity.version != name:
             self._host.forget_habits()
         if not self._user_known:
-            self._user = await self._whose_key()
+            self._user = (await self._whose_key()).name
             self._user_known = True
         self._identity = Identity(version=name, profile_name=await self._profile_name(), user=self._user)
         self._identified_at = self._monotonic()
         return self._identity
 
     async def _profile_name(self) -> str | None:
+        answer = await self._host.get("/api/connection")
         try:
-            answer = await self._host.get("/api/connection")
-            return profile_name(_CONNECTION.decode(answer.body)) if answer.status == 200 else None
-        except msgspec.MsgspecError:
+            return profile_name(_decode(_CONNECTION, answer, "/api/connection")) if answer.status == 200 else None
+        except UnexpectedAnswer:
             return None  # a name is not worth a machine's status
 
-    async def _whose_key(self) -> str | None:
+    async def _whose_key(self) -> UserAnswer:
         answer = await self._host.get("/api/currentuser")
         known = answer.status == 200 and answer.is_json
-        return _decode(_USER, answer, "/api/currentuser").name if known else None
+        return _decode(_USER, answer, "/api/currentuser") if known else UserAnswer()
 
     async def _job(self) -> tuple[Answer, JobAnswer]:
         answer = await self._get("/api/job")
@@ -476,13 +477,10 @@ class OctoPrint:
         wrong_key = WrongKey(f"{self._url}: OctoPrint does not know the API key; put a valid one in the secret file")
         if refused.status == 401:
             return wrong_key
-        answer = await self._host.get("/api/currentuser")
-        if answer.status != 200 or not answer.is_json:
-            return wrong_key
-        user = _decode(_USER, answer, "/api/currentuser")
+        user = await self._whose_key()
         if user.name is None:
             return wrong_key
-        if "STATUS" in user.permissions or "ADMIN" in user.permissions:
+        if {"STATUS", "ADMIN"}.intersection(user.permissions or ()):
             return DeactivatedUser(
                 f"{self._url}: the key's user {user.name!r} is deactivated; activate it in OctoPrint's access control"
             )
