@@ -152,6 +152,7 @@ class HttpHost:
             SourceError: no usable HTTP answer; any status but 5xx from a proxy is an answer.
         """
         exchange = _Exchange()
+        failure: SourceError | None = None
         started = perf_counter()
         headers = {**self._headers, "Connection": "close"} if self.closes_silently else self._headers
         try:
@@ -173,7 +174,10 @@ class HttpHost:
                 )
                 kept = _promises_to_stay(response)
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise translate(error, self._url) from error
+            failure = translate(error, self._url)
+        if failure is not None:
+            # Here and not where it is caught: aiohttp's errors hold the request's headers, and so the key.
+            raise failure
         self._learn(exchange, kept=kept)
         if answer.status in _PROXY_STATUSES:
             raise _proxy_error(answer, self._url)

@@ -232,15 +232,13 @@ def to_snapshot(
     text = job.state or ""
     error = job.error or ""
     progress = job.progress or ProgressWire()
+    heaters, temperatures_at = _temperatures(printer.temperature or {} if printer else {})
     if printer is None:
         state = state_without_printer(text, error)
-        heaters: dict[str, Temperature] = {}
-        temperatures_at = None
     else:
         wire = printer.state or StateWire()
         text, error = wire.text or text, wire.error or error
         state = state_from_flags(wire.flags or FlagsWire(), text, error, progress.completion)
-        heaters, temperatures_at = _temperatures(printer.temperature or {})
     return Snapshot(
         state=state,
         state_text=text,
@@ -437,7 +435,10 @@ class OctoPrint:
 
     async def _job(self) -> tuple[Answer, JobAnswer]:
         answer = await self._get("/api/job")
-        return answer, _decode(_JOB, answer, "/api/job")
+        job = _decode(_JOB, answer, "/api/job")
+        if job.state is None:
+            raise UnexpectedAnswer(f"{self._url}: /api/job tells no state, which every OctoPrint does; check url")
+        return answer, job
 
     async def _printer(self) -> PrinterAnswer | None:
         answer = await self._get(PRINTER_PATH, also=409)
