@@ -69,28 +69,29 @@ class AgentProcess:
 
     async def start(self) -> None:
         """Start it and wait until its endpoint listens."""
-        with self.log_path.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: ASYNC220 - starting it takes no time
-                [
-                    sys.executable,
-                    "-m",
-                    "edge_agent",
-                    "run",
-                    "--config",
-                    self.config_path,
-                    "--state-dir",
-                    self.state_dir,
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env={name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"},
-            )
+        process = self._launch()
         deadline = time.monotonic() + START_S
         while not await listens(self.port):
-            if self._process.poll() is not None or time.monotonic() > deadline:
+            if process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(f"the agent did not come up:\n{self.log}")
             await asyncio.sleep(0.05)
+
+    async def exit_code(self) -> int:
+        """Start it, expecting it to end by itself; the result is its exit code."""
+        process = self._launch()
+        self._process = None
+        try:
+            return await asyncio.to_thread(process.wait, START_S)
+        finally:
+            process.kill()
+
+    def _launch(self) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "edge_agent", "run"]
+        command += ["--config", str(self.config_path), "--state-dir", str(self.state_dir)]
+        environment = {name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"}
+        with self.log_path.open("ab") as log:
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
+        return self._process
 
     async def stop(self) -> int | None:
         """End it with SIGTERM; the result is its exit code."""
@@ -126,7 +127,7 @@ class AgentProcess:
 
 def machine(url: str, secret: str, **more: Any) -> dict[str, Any]:
     """A machine object as the Aggregator 1.2 and later writes it."""
-    return {"type": "OCTOPRINT", "url": url, "authentication_file_path": secret, "mes_id": [1], **more}
+    return {"type": "OCTOPRINT", "url": url, "authentication_file_path": secret, "mes_id": [1]} | more
 
 
 async def listens(port: int) -> bool:
