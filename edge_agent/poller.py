@@ -55,13 +55,14 @@ class Pace:
     def __init__(self) -> None:
         self._response_times_s: deque[float] = deque(maxlen=_PACE_WINDOW)
         self.factor = 1
+        self.typical_s = 0.0
 
     def note(self, response_time_s: float, interval_s: float) -> bool:
         """Note one answer; true when the factor changed. ``interval_s`` is the configured one."""
         self._response_times_s.append(response_time_s)
         if len(self._response_times_s) < _PACE_WINDOW:
             return False
-        typical_s = median(self._response_times_s)
+        self.typical_s = typical_s = median(self._response_times_s)
         factor = self.factor
         if typical_s > SLOW_RESPONSE_S and interval_s * factor * 2 <= MAX_SLOW_INTERVAL_S:
             factor *= 2
@@ -85,8 +86,9 @@ def backoff_s(error: SourceError, failures: int, interval_s: float, dice: random
     else:
         first_s = max(interval_s, PATIENT_BACKOFF_S) if error.patient else interval_s
         wait_s = first_s * 2.0 ** min(failures - 1, 10)
-    wait_s *= 1.0 + dice.uniform(-JITTER, JITTER)
-    return max(min(wait_s, MAX_BACKOFF_S), interval_s)
+    # Limited before the jitter: the longest waits need it most, since a long outage is what ends for all at once.
+    wait_s = min(wait_s, MAX_BACKOFF_S / (1.0 + JITTER)) * (1.0 + dice.uniform(-JITTER, JITTER))
+    return max(wait_s, interval_s)
 
 
 class Poller:
@@ -156,7 +158,10 @@ class Poller:
             return self._failed(
                 Unreachable(f"{url}: no answer within {limit_s:g} s; check that the host is on and not overloaded")
             )
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
+            task = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+                raise  # otherwise nobody cancelled us: without this a poller would end, and no one would notice
             kind = type(error).__name__
             if not self._is_known(f"a bug of the agent ({kind})"):
                 log.exception("%s: a bug of the agent in reading this machine; the others go on", self._machine.id)
@@ -175,7 +180,7 @@ class Poller:
             log.info("%s: %s%s", self._machine.id, snapshot.state.value, f" ({snapshot.error})" * bool(snapshot.error))
         if snapshot.advice and (previous is None or snapshot.advice != previous.advice):
             log.warning("%s: %s", self._machine.id, snapshot.advice)
-        if previous is None or snapshot.temperatures_at != previous.temperatures_at:
+        if previous is None or snapshot.temperatures_at is None or snapshot.temperatures_at != previous.temperatures_at:
             self._sensors_at = loop_time
         self._snapshot, self._last_seen = snapshot, snapshot.observed_at
         self._answered_at = loop_time
@@ -183,7 +188,7 @@ class Poller:
         if self._pace.note(snapshot.response_time_s, self._configured_s()):
             log.warning(
                 "%s: its server takes %.0f ms for an answer; it is asked every %g s now",
-                self._machine.id, snapshot.response_time_s * 1000, self._interval_s(),
+                self._machine.id, self._pace.typical_s * 1000, self._interval_s(),
             )  # fmt: skip
         self._publish()
 
@@ -208,7 +213,9 @@ class Poller:
         return self._polling.idle_interval_s
 
     def _interval_s(self) -> float:
-        return self._configured_s() * self._pace.factor
+        configured_s = self._configured_s()
+        # The factor may stem from another state, whose interval is shorter.
+        return max(configured_s, min(configured_s * self._pace.factor, MAX_SLOW_INTERVAL_S))
 
     def _publish(self) -> None:
         """Publish what is known now, and come back when its quality changes by mere age."""
