@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import os
+import re
 import stat
 from pathlib import Path
 from typing import Any
@@ -271,3 +273,37 @@ def test_schema_agrees_with_the_loader(value: Any, valid: bool, folder: Path) ->
     assert jsonschema.Draft202012Validator(read_schema()).is_valid(value) is valid
     (folder / "config.json").write_text(json.dumps(value))
     assert (run_check(folder)[0] is ExitCode.OK) is valid
+
+
+def documented() -> list[str]:
+    text = (Path(__file__).parents[2] / "docs" / "config.md").read_text()
+    return re.findall(r"^```json\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("example", documented())
+def test_documented_example(folder: Path, example: str) -> None:
+    (folder / "secrets").mkdir()
+    for name in ("secret.txt", "secrets/prusa-mk4.key", "secrets/scada.password"):
+        (folder / name).write_text(KEY)
+        (folder / name).chmod(0o600)
+    (folder / "config.json").write_text(example)
+    code, text = run_check(folder)
+    assert code is ExitCode.OK
+    assert text.splitlines()[0].endswith("config.json: good, 1 machine")
+
+
+def test_every_key_is_documented() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "config.md").read_text()
+    definitions = read_schema()["$defs"]
+    keys = {key for definition in definitions.values() for key in definition.get("properties", ())}
+    assert {key for key in keys if key not in text} == set()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_secrets_belong_to_the_agents_user(folder: Path) -> None:
+    os.chown(folder / "state", 1234, 1235)
+    os.chown(folder / "config.json", 0, 1235)
+    run_migrate(folder, write=True)
+    paths = ["secrets", "secrets/buero.key", "state/ids.json", "config.json"]
+    owners = [((folder / path).stat().st_uid, (folder / path).stat().st_gid) for path in paths]
+    assert owners == [(1234, 1235), (1234, 1235), (1234, 1235), (0, 1235)]
