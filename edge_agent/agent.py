@@ -20,8 +20,8 @@ import aiohttp
 from msgspec.structs import replace
 
 from . import __version__
-from .config import Config, MachineConfig
-from .errors import ConfigError, EdgeAgentError, UnavailableError
+from .config import Config, ConfigFileError, MachineConfig
+from .errors import EdgeAgentError, UnavailableError
 from .health import Health
 from .model import AgentStatus, StateTable
 from .poller import Poller, Polling
@@ -63,7 +63,7 @@ class _Running:
 class Agent:
     """The running agent.
 
-    ``load`` reads the configuration anew and raises `ConfigError`; without it there is nothing to reload.
+    ``load`` reads the configuration anew and raises `ConfigFileError`; without it there is nothing to reload.
     ``sinks`` are served beside the OPC UA endpoint.
     """
 
@@ -83,6 +83,7 @@ class Agent:
         self._extra_sinks = sinks
         self._now = now
         self._dice = dice or random.Random()  # noqa: S311 - jitter, not cryptography
+        self._refused_files: tuple[Path, ...] = ()
         self._reload_wanted = asyncio.Event()
         self.store = Store()
 
@@ -146,7 +147,7 @@ class Agent:
 
     def _fingerprint(self) -> tuple[object, ...]:
         """Changes whenever a file the configuration came from does."""
-        return tuple(_file_state(path) for path in self._config.watched_files)
+        return tuple(_file_state(path) for path in (*self._config.watched_files, *self._refused_files))
 
     async def _reload(self, machines: _Machines, opcua: OpcUaSink) -> None:
         """Take the new file over, or refuse it whole and keep the old one."""
@@ -154,7 +155,8 @@ class Agent:
             return
         try:
             config = self._load()
-        except ConfigError as error:
+        except ConfigFileError as error:
+            self._refused_files = error.watched_files  # a secret file that is still missing heals it when it comes
             log.error("the new configuration is refused, the old one stays in force:\n%s", error)  # noqa: TRY400 - the text says it all
             self._publish_status(f"refused: {str(error).splitlines()[0]}")
             return
@@ -162,7 +164,7 @@ class Agent:
             log.warning("%s", problem)
         if replace(config.opcua, users=()) != replace(self._config.opcua, users=()):
             log.warning("a change under opcua other than of its users takes effect after a restart")
-        self._config = config
+        self._config, self._refused_files = config, ()
         opcua.apply(config.opcua)
         await machines.apply(config)
         log.info("configuration reloaded: %d machines", len(config.machines))

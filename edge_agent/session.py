@@ -240,7 +240,11 @@ def translate(error: Exception, url: str) -> SourceError:  # noqa: C901 - a tabl
                 f"{url}: the certificate's SHA-256 fingerprint is {error.got.hex()}, not the one in tls.fingerprint; "
                 "if the printer's certificate was renewed, put the new one there"
             )
-        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError() | ssl.SSLError():
+        case aiohttp.ClientConnectorSSLError() if not isinstance(error, aiohttp.ClientConnectorCertificateError):
+            return WrongTarget(
+                f"{url}: no TLS connection ({_ssl_reason(error)}); if the server speaks plain HTTP, put http:// in url"
+            )
+        case aiohttp.ClientConnectorCertificateError() | ssl.SSLError():
             return WrongTarget(
                 f"{url}: its TLS certificate is not trusted ({_ssl_reason(error)}); "
                 "set tls.ca_file or tls.fingerprint for this machine"

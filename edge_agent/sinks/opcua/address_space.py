@@ -65,9 +65,19 @@ class AddressSpace(Struct, frozen=True, kw_only=True):
             result.StatusCode.check()
 
     async def delete(self, nodes: list[ua.NodeId]) -> None:
-        """Delete nodes together with the references to them."""
+        """Delete nodes, the topmost last; only to it may nodes that stay hold references.
+
+        Subscriptions must have been told before: asyncua means to tell them here, but calls a coroutine without
+        awaiting it (https://github.com/FreeOpcUa/opcua-asyncio/issues/1771), so it is left nothing to call.
+        """
+        aspace = self.server.iserver.aspace
+        for node in nodes:
+            value = aspace[node].attributes.get(ua.AttributeIds.Value)
+            for handle in list(value.datachange_callbacks) if value else ():
+                aspace.delete_datachange_callback(handle)
         parameters = ua.DeleteNodesParameters()
-        parameters.NodesToDelete = [ua.DeleteNodesItem(entry, True) for entry in nodes]
+        # Looking for references to a node walks the whole address space.
+        parameters.NodesToDelete = [ua.DeleteNodesItem(node, node == nodes[-1]) for node in nodes]
         await self.server.iserver.isession.delete_nodes(parameters)
 
     async def write(self, node: ua.NodeId, value: ua.DataValue) -> None:
