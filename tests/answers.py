@@ -28,9 +28,12 @@ def read(job: bytes, printer: bytes | None, identity: Identity = IDENTITY) -> Sn
 
 
 def snapshot_of(situation: str) -> Snapshot:
-    """What a recorded situation means."""
+    """What a recorded situation means. Where nobody recorded the printer, it is an idle one."""
     _, job = recorded(situation, "job")
-    status, printer = recorded(situation, "printer")
+    try:
+        status, printer = recorded(situation, "printer")
+    except KeyError:
+        status, printer = recorded("05_idle_file_selected", "printer")
     operational = is_operational(json.loads(job)["state"])
     return read(job, printer if operational and status == 200 else None)
 
