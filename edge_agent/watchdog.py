@@ -9,7 +9,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Mapping
-from typing import Never, Protocol
+from typing import Never, Protocol, cast
 
 import sdnotify
 
@@ -37,6 +37,13 @@ def watchdog_interval_s(environment: Mapping[str, str]) -> float | None:
     return int(allowed_us) / 1_000_000 / 3
 
 
+def _systemd() -> Notifier:
+    notifier = sdnotify.SystemdNotifier()
+    if notifier.socket is not None:
+        notifier.socket.setblocking(False)  # a systemd that is too busy to listen must not stall the agent
+    return cast(Notifier, notifier)
+
+
 class Watchdog:
     """Tells systemd how the agent is."""
 
@@ -45,7 +52,7 @@ class Watchdog:
     ) -> None:
         self._health = health
         self._status = status
-        self._notifier = notifier or sdnotify.SystemdNotifier()
+        self._notifier = notifier or _systemd()
         self._interval_s = interval_s
         self._complaints: list[str] = []
 

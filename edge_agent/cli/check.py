@@ -22,6 +22,7 @@ class ProbeResult(Struct, frozen=True, kw_only=True):
 
     ``kind_ok``: it is what ``type`` says. ``key_ok``: it knows the key. ``permission_ok``: the key's user may read the
     status. ``latency_s`` is one request's. ``problem`` is one line, what to do included; empty if all is well.
+    ``advice`` is what should be changed although it works.
     """
 
     reachable: bool
@@ -32,6 +33,7 @@ class ProbeResult(Struct, frozen=True, kw_only=True):
     user: str | None = None
     latency_s: float | None = None
     problem: str = ""
+    advice: str = ""
 
     @property
     def good(self) -> bool:
@@ -146,7 +148,7 @@ def _told(answer: ProbeResult) -> str:
         _yes_no(answer.permission_ok, "may read the status", "may not read the status"),
         f"user {answer.user}" if answer.user else "",
     ]
-    return "; ".join(part for part in (", ".join(filter(None, parts)), answer.problem) if part)
+    return "; ".join(part for part in (", ".join(filter(None, parts)), answer.problem, answer.advice) if part)
 
 
 def _yes_no(value: bool | None, yes: str, no: str) -> str:

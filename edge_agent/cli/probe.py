@@ -31,7 +31,7 @@ async def probe(machine: MachineConfig) -> ProbeResult:
         server_version=identity.version,
         user=identity.user,
         latency_s=snapshot.response_time_s,
-        problem=snapshot.advice,
+        advice=snapshot.advice,
     )
 
 

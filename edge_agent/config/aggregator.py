@@ -13,7 +13,7 @@ from ..secret import Secret
 from ..session import Tls
 from .entries import MachineEntry, TlsEntry
 from .fields import collect, show
-from .problem import Path_
+from .problem import JsonPath
 from .report import Report, nearest
 from .secrets import Secrets
 from .url import Url, UrlError, parse_url
@@ -32,7 +32,7 @@ INLINE_KEYS = frozenset({_API_KEY, _KEY_INSTEAD_OF_PATH})
 class Draft(Struct, frozen=True, kw_only=True):
     """A machine object as read so far; ``None`` where something is wrong and was reported."""
 
-    path: Path_
+    path: JsonPath
     id: str | None
     name: str | None
     url: Url | None
@@ -45,7 +45,7 @@ class Draft(Struct, frozen=True, kw_only=True):
     identification: Identification
 
 
-def is_ours(report: Report, value: object, path: Path_) -> bool:
+def is_ours(report: Report, value: object, path: JsonPath) -> bool:
     """Whether a machine object is for us; one of another type is warned about and skipped."""
     kind = value.get("type") if isinstance(value, dict) else None
     if not isinstance(kind, str) or is_our_type(kind):
@@ -60,7 +60,7 @@ def is_our_type(kind: str) -> bool:
     return kind.strip().upper() == KIND
 
 
-def read_machine(report: Report, value: object, path: Path_, secrets: Secrets, folder: Path) -> Draft | None:
+def read_machine(report: Report, value: object, path: JsonPath, secrets: Secrets, folder: Path) -> Draft | None:
     """Read one machine object; ``None`` if it is no object at all.
 
     Args:
@@ -100,7 +100,7 @@ def _identification(entry: MachineEntry) -> Identification:
     )
 
 
-def _url(report: Report, text: str | None, path: Path_) -> Url | None:
+def _url(report: Report, text: str | None, path: JsonPath) -> Url | None:
     if text is None:
         return None
     try:
@@ -110,7 +110,7 @@ def _url(report: Report, text: str | None, path: Path_) -> Url | None:
         return None
 
 
-def _mes_ids(report: Report, value: int | list[int] | None, path: Path_) -> tuple[int, ...]:
+def _mes_ids(report: Report, value: int | list[int] | None, path: JsonPath) -> tuple[int, ...]:
     if isinstance(value, int):
         report.warning(path, f"a bare number is taken as a list of one; write [{value}]")
         return (value,)
@@ -119,7 +119,7 @@ def _mes_ids(report: Report, value: int | list[int] | None, path: Path_) -> tupl
     return tuple(value or ())
 
 
-def _key(report: Report, entry: MachineEntry, path: Path_, secrets: Secrets) -> tuple[Secret | None, str]:
+def _key(report: Report, entry: MachineEntry, path: JsonPath, secrets: Secrets) -> tuple[Secret | None, str]:
     """The key and the version of the machine object that its place tells."""
     there, here = (*path, "api_key"), (*path, "authentication_file_path")
     if report.given(there) and report.given(here):
@@ -144,7 +144,7 @@ def _referred_key(found: tuple[Secret, bool] | None, entry: MachineEntry) -> tup
     return key, _KEY_IN_FILE if entry.umati_server_port is None else _KEY_IN_FILE_WITH_PORT
 
 
-def _tls(report: Report, entry: TlsEntry | None, path: Path_, folder: Path) -> Tls:
+def _tls(report: Report, entry: TlsEntry | None, path: JsonPath, folder: Path) -> Tls:
     if entry is None:
         return Tls()
     if entry.verify is False:
@@ -158,7 +158,7 @@ def _tls(report: Report, entry: TlsEntry | None, path: Path_, folder: Path) -> T
     )
 
 
-def _ca_file(report: Report, text: str | None, path: Path_, folder: Path) -> Path | None:
+def _ca_file(report: Report, text: str | None, path: JsonPath, folder: Path) -> Path | None:
     """The certificates to trust, loaded once to see that they can be."""
     if text is None:
         return None

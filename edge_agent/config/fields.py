@@ -15,7 +15,7 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 import msgspec
 from msgspec import Meta, Struct
 
-from .problem import Path_
+from .problem import JsonPath
 from .report import Report
 
 E = TypeVar("E", bound=Struct)
@@ -79,7 +79,7 @@ class _Choice:
         return ""
 
 
-def collect(report: Report, value: object, kind: type[E], path: Path_, *, also: tuple[str, ...] = ()) -> E | None:
+def collect(report: Report, value: object, kind: type[E], path: JsonPath, *, also: tuple[str, ...] = ()) -> E | None:
     """Read an object into an entry; report what is wrong, missing or unknown in it.
 
     Args:
@@ -112,7 +112,7 @@ def show(value: object) -> str:
     return f"a text of {len(value)} characters" if isinstance(value, str) else _KINDS[type(value)]
 
 
-def _field(report: Report, value: dict[str, Any], field: msgspec.structs.FieldInfo, path: Path_) -> object:
+def _field(report: Report, value: dict[str, Any], field: msgspec.structs.FieldInfo, path: JsonPath) -> object:
     here = (*path, field.encode_name)
     found = value.get(field.encode_name)
     if found is not None:
@@ -123,7 +123,7 @@ def _field(report: Report, value: dict[str, Any], field: msgspec.structs.FieldIn
     return None
 
 
-def _convert(report: Report, value: object, kind: Any, path: Path_) -> object:  # noqa: ANN401 - a type expression
+def _convert(report: Report, value: object, kind: Any, path: JsonPath) -> object:  # noqa: ANN401 - a type expression
     choices = [_Choice(each) for each in _alternatives(kind)]
     for choice in choices:
         if choice.is_struct and isinstance(value, dict):
@@ -137,7 +137,7 @@ def _convert(report: Report, value: object, kind: Any, path: Path_) -> object:  
         return None
 
 
-def _items(report: Report, values: list[Any], kind: Any, path: Path_) -> list[Any] | None:  # noqa: ANN401 - as above
+def _items(report: Report, values: list[Any], kind: Any, path: JsonPath) -> list[Any] | None:  # noqa: ANN401 - as above
     """Each item converted; ``None`` if one of a plain type is wrong, so that half a list is never taken for a whole."""
     items = [_convert(report, value, kind, (*path, index)) for index, value in enumerate(values)]
     return None if None in items and not issubclass(_Choice(kind).kind, Struct) else items

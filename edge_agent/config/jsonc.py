@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from .problem import Path_, Position
+from .problem import JsonPath, Position
 from .scan import Lines, Scan, ScanError, scan
 
 SIZE_LIMIT_BYTES = 1024 * 1024
@@ -43,7 +43,7 @@ class Document:
         self._scan = found
         self._lines = Lines(text)
 
-    def at(self, path: Path_) -> object:
+    def at(self, path: JsonPath) -> object:
         """The value at ``path``; ``None`` if there is none, as for null."""
         value: Any = self.value
         try:
@@ -53,24 +53,24 @@ class Document:
             return None
         return value
 
-    def position(self, path: Path_) -> Position:
+    def position(self, path: JsonPath) -> Position:
         """Where the value at ``path`` begins; of a value that is missing, where its nearest parent does."""
         while path and path not in self._scan.values:
             path = path[:-1]
         return self._place(self._scan.values[path])
 
-    def key_position(self, path: Path_) -> Position:
+    def key_position(self, path: JsonPath) -> Position:
         """Where the key of the value at ``path`` begins."""
         offset = self._scan.keys.get(path)
         return self.position(path) if offset is None else self._place(offset)
 
     @property
-    def paths(self) -> list[Path_]:
+    def paths(self) -> list[JsonPath]:
         """Every value of the file, in file order."""
         return list(self._scan.values)
 
     @property
-    def duplicates(self) -> list[Path_]:
+    def duplicates(self) -> list[JsonPath]:
         """Keys that stand a second time in their object."""
         return self._scan.duplicates
 

@@ -12,7 +12,7 @@ from .aggregator import KIND, Draft, is_ours, read_machine
 from .entries import SettingsEntry
 from .fields import collect, show
 from .options import Config, MachineConfig
-from .problem import ConfigFileError, Path_, Problem, in_file_order
+from .problem import ConfigFileError, JsonPath, Problem, in_file_order
 from .report import Report
 from .secrets import Secrets, credentials_directory
 from .settings import read_http, read_opcua, read_polling, read_states
@@ -64,7 +64,7 @@ def read_document(path: Path) -> jsonc.Document:
         raise ConfigFileError([Problem(file=str(path), text=error.text, position=error.position)], [path]) from None
 
 
-def machine_values(value: object) -> list[tuple[Path_, object]] | None:
+def machine_values(value: object) -> list[tuple[JsonPath, object]] | None:
     """The machine objects of a file in any of its three forms, each with its place; ``None`` if it has none of them."""
     if isinstance(value, list):
         return [((index,), item) for index, item in enumerate(value)]
@@ -112,7 +112,7 @@ def _refuse_twins(report: Report, drafts: Sequence[Draft]) -> None:
 
 
 def _refuse_twin(report: Report, drafts: Sequence[Draft], key: str, read: Callable[[Draft], str | None]) -> None:
-    first: dict[str, Path_] = {}
+    first: dict[str, JsonPath] = {}
     for draft in drafts:
         path = (*draft.path, key)
         value = read(draft)

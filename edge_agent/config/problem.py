@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from ..errors import ConfigError
 
-Path_ = tuple[str | int, ...]
+JsonPath = tuple[str | int, ...]
 """Where a value stands in the file: ``("machines", 0, "url")``."""
 
 
@@ -62,7 +62,7 @@ def in_file_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     return tuple(sorted(problems, key=lambda problem: problem.position or Position(0, 0)))
 
 
-def dotted(path: Path_) -> str:
+def dotted(path: JsonPath) -> str:
     """Write a path the way people do: ``machines[0].url``."""
     return "".join(map(_step, path)).removeprefix(".")
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from .jsonc import Document
-from .problem import Path_, Position, Problem, Severity, dotted
+from .problem import JsonPath, Position, Problem, Severity, dotted
 
 
 class Report:
@@ -19,11 +19,11 @@ class Report:
         self._file = file
         self._document = document
 
-    def error(self, path: Path_, text: str) -> None:
+    def error(self, path: JsonPath, text: str) -> None:
         """Something at ``path`` refuses the file."""
         self._add(path, text, Severity.ERROR)
 
-    def warning(self, path: Path_, text: str) -> None:
+    def warning(self, path: JsonPath, text: str) -> None:
         """Something at ``path`` should be looked at."""
         self._add(path, text, Severity.WARNING)
 
@@ -32,15 +32,15 @@ class Report:
         """The whole file as plain values."""
         return self._document.value
 
-    def given(self, path: Path_) -> bool:
+    def given(self, path: JsonPath) -> bool:
         """Something other than null stands at ``path``, right or wrong."""
         return self._document.at(path) is not None
 
-    def position(self, path: Path_) -> Position:
+    def position(self, path: JsonPath) -> Position:
         """Where the value at ``path`` stands, or its nearest parent."""
         return self._document.position(path)
 
-    def unknown_key(self, path: Path_, known: Iterable[str]) -> None:
+    def unknown_key(self, path: JsonPath, known: Iterable[str]) -> None:
         """Warn about a key nobody reads, naming the one that was probably meant."""
         names = sorted(known)
         near = nearest(str(path[-1]), names)
@@ -53,7 +53,7 @@ class Report:
             text = "this key stands a second time in its object; delete one"
             self._add(path, text, Severity.ERROR, self._document.key_position(path))
 
-    def line(self, path: Path_) -> str:
+    def line(self, path: JsonPath) -> str:
         """The place of a value for another value's text: ``3:5``."""
         return str(self._document.position(path))
 
@@ -62,7 +62,7 @@ class Report:
         """At least one error so far."""
         return any(problem.severity is Severity.ERROR for problem in self.problems)
 
-    def _add(self, path: Path_, text: str, severity: Severity, where: Position | None = None) -> None:
+    def _add(self, path: JsonPath, text: str, severity: Severity, where: Position | None = None) -> None:
         position = where or self._document.position(path)
         self.problems.append(
             Problem(file=self._file, text=text, position=position, path=dotted(path), severity=severity)

@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import msgspec
 
-from .problem import Path_
+from .problem import JsonPath
 
 DEPTH_LIMIT = 32
 """Levels of nesting; the deepest documented configuration has five."""
@@ -47,10 +47,10 @@ class Scan(msgspec.Struct, frozen=True, kw_only=True):
     ``spaces`` are the ranges to blank out; ``duplicates`` the second and later keys of the same name in an object.
     """
 
-    values: dict[Path_, int]
-    keys: dict[Path_, int]
+    values: dict[JsonPath, int]
+    keys: dict[JsonPath, int]
     spaces: list[tuple[int, int]]
-    duplicates: list[Path_]
+    duplicates: list[JsonPath]
 
 
 class _Frame:
@@ -58,7 +58,7 @@ class _Frame:
 
     __slots__ = ("index", "names", "offset", "path", "sign")
 
-    def __init__(self, sign: str, offset: int, path: Path_) -> None:
+    def __init__(self, sign: str, offset: int, path: JsonPath) -> None:
         self.sign = sign
         self.offset = offset
         self.path = path
@@ -188,7 +188,7 @@ class _Scanner:
         self._at += 1
         return name
 
-    def _value(self, path: Path_) -> None:
+    def _value(self, path: JsonPath) -> None:
         """Pass a scalar, or the opening sign of an object or list."""
         self._skip_space()
         self._refuse_end()

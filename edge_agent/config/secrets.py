@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..secret import Secret
 from .jsonc import JsonError, read_limited
-from .problem import Path_
+from .problem import JsonPath
 from .report import Report
 
 SIZE_LIMIT_BYTES = 4096
@@ -40,7 +40,7 @@ class Secrets:
         self._folder = folder
         self._credentials = credentials
 
-    def key(self, text: str, path: Path_) -> tuple[Secret, bool] | None:
+    def key(self, text: str, path: JsonPath) -> tuple[Secret, bool] | None:
         """The key meant by ``authentication_file_path``, and whether it stood there itself; ``None`` if reported."""
         text = text.strip()
         file = self._existing(text)
@@ -57,15 +57,15 @@ class Secrets:
             )
         return None
 
-    def inline_key(self, text: str, path: Path_) -> Secret | None:
+    def inline_key(self, text: str, path: JsonPath) -> Secret | None:
         """The key that stands in ``api_key``; ``None`` if reported."""
         return self._checked(_unquoted(text), path, "", _KEY_LETTERS)
 
-    def inline_password(self, text: str, path: Path_) -> Secret | None:
+    def inline_password(self, text: str, path: JsonPath) -> Secret | None:
         """The password that stands in ``password``; ``None`` if reported."""
         return self._checked(text, path, "", _TEXT_LETTERS)
 
-    def password(self, text: str, path: Path_) -> Secret | None:
+    def password(self, text: str, path: JsonPath) -> Secret | None:
         """The password in the file that ``password_file`` names; ``None`` if reported."""
         text = text.strip()
         file = self._existing(text)
@@ -89,12 +89,12 @@ class Secrets:
         in_credentials = [self._credentials / text] if self._credentials and plain else []
         return [*in_credentials, self._folder / text]
 
-    def _missing(self, text: str, path: Path_) -> None:
+    def _missing(self, text: str, path: JsonPath) -> None:
         file = self._folder / text
         self._report.watched_files.append(file)
         self._report.error(path, f"the file {file} does not exist; create it, or correct the path")
 
-    def _read(self, file: Path, path: Path_, letters: re.Pattern[str]) -> Secret | None:
+    def _read(self, file: Path, path: JsonPath, letters: re.Pattern[str]) -> Secret | None:
         self._report.watched_files.append(file)
         try:
             raw = read_limited(file, SIZE_LIMIT_BYTES)
@@ -108,7 +108,7 @@ class Secrets:
         self._warn_if_open(file, path)
         return self._checked(_unquoted(text), path, f"the file {file} ", letters)
 
-    def _checked(self, text: str, path: Path_, subject: str, letters: re.Pattern[str]) -> Secret | None:
+    def _checked(self, text: str, path: JsonPath, subject: str, letters: re.Pattern[str]) -> Secret | None:
         if not text:
             self._report.error(path, f"{subject}is empty; put the secret in it")
         elif "\n" in text or "\r" in text:
@@ -119,7 +119,7 @@ class Secrets:
             return Secret(text)
         return None
 
-    def _warn_if_open(self, file: Path, path: Path_) -> None:
+    def _warn_if_open(self, file: Path, path: JsonPath) -> None:
         """Credentials are exempt: systemd guards their directory, and shows their access list as a group mode."""
         if self._credentials and file.is_relative_to(self._credentials):
             return

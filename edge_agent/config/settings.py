@@ -15,7 +15,7 @@ from ..sinks.opcua.options import OpcUaOptions, OpcUaUser
 from .aggregator import Draft
 from .entries import HttpEntry, OpcUaEntry, PollingEntry, StateEntry, UserEntry
 from .options import HttpOptions
-from .problem import Path_
+from .problem import JsonPath
 from .report import Report
 from .secrets import Secrets
 
@@ -104,9 +104,9 @@ def _without(ports: Iterable[int], port: int) -> tuple[int, ...]:
     return tuple(number for number in dict.fromkeys(ports) if number != port)
 
 
-def _hints(report: Report, drafts: Sequence[Draft]) -> dict[int, tuple[Path_, bool]]:
+def _hints(report: Report, drafts: Sequence[Draft]) -> dict[int, tuple[JsonPath, bool]]:
     """The distinct ports that machines ask for, in file order: where first, and whether the next free one will do."""
-    hints: dict[int, tuple[Path_, bool]] = {}
+    hints: dict[int, tuple[JsonPath, bool]] = {}
     for draft in drafts:
         if draft.umati_port is None:
             continue
@@ -135,7 +135,7 @@ def _users(report: Report, entries: Sequence[UserEntry], secrets: Secrets) -> tu
     return tuple(users.values())
 
 
-def _password(report: Report, entry: UserEntry, path: Path_, secrets: Secrets) -> Secret | None:
+def _password(report: Report, entry: UserEntry, path: JsonPath, secrets: Secrets) -> Secret | None:
     """The user's password; ``None`` if something is wrong with it and was reported."""
     here, there = (*path, "password"), (*path, "password_file")
     if report.given(here) and report.given(there):

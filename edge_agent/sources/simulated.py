@@ -441,7 +441,7 @@ class SimulatedPrinter:
 # What somebody should see who starts a demo for the first time, most telling first.
 _FIRST_STARTS = (Stage.PRINTING, Stage.HEATING, Stage.PAUSED, Stage.DONE, Stage.FAULT, Stage.IDLE, Stage.OFF)
 _FIRST_SEED = 39  # seven in a row that print seven different files at these starts
-_PROFILES = ("Bench 1", "Delta 200", "Twin 300", "Bench 2", "Large 400")
+_PROFILES = ("Bench 1", "Delta 200", "Twin 300", "Bench 2", "Large 400", "Mini", "Delta 300")
 
 
 def demo_options(count: int, *, time_scale: float = 1.0) -> tuple[SimulatedOptions, ...]:

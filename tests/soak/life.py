@@ -194,7 +194,9 @@ class Life:
 
     async def _recovery(self, name: str) -> None:
         well_since = _time()
-        limit_s = LONGEST_BACKOFF_S + self._interval_s * (IDLE_INTERVALS if self.seldom_asked else 1)
+        # At long intervals the idle one outlasts the back-off, and the agent may not know that the idling is over.
+        limit_s = max(LONGEST_BACKOFF_S, IDLE_INTERVALS * self._interval_s)
+        limit_s += self._interval_s * (IDLE_INTERVALS if self.seldom_asked else 1)
         try:
             async with asyncio.timeout(limit_s):
                 await self._recovered.wait()

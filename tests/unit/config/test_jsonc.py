@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.config import jsonc
-from edge_agent.config.problem import Path_, Position
+from edge_agent.config.problem import JsonPath, Position
 
 SCALARS = (
     st.none()
@@ -27,7 +27,7 @@ JSON = st.recursive(
 COMMENTS = ["", "", " ", "\n", "\t", '// a "comment", }\n', "/* [ \n { , */", "\r\n", "/**/", "/* // */"]
 
 
-def written(value: Any, dice: random.Random, path: Path_, places: dict[Path_, int], before: int) -> str:
+def written(value: Any, dice: random.Random, path: JsonPath, places: dict[JsonPath, int], before: int) -> str:
     """``value`` with comments and trailing commas strewn in; ``places`` gets the offset of each value."""
 
     def gap() -> str:
@@ -51,7 +51,7 @@ def written(value: Any, dice: random.Random, path: Path_, places: dict[Path_, in
 
 @given(JSON, st.integers(0, 2**32))
 def test_value_and_places_hold_whatever_comments_are_strewn_in(value: Any, seed: int) -> None:
-    places: dict[Path_, int] = {}
+    places: dict[JsonPath, int] = {}
     text = written(value, random.Random(seed), (), places, 0)
     document = jsonc.parse(text.encode())
     assert document.value == json.loads(json.dumps(value))
