@@ -444,7 +444,10 @@ def test_an_upgrade_and_a_renamed_profile_are_noticed_within_a_minute() -> None:
     async def upgraded() -> None:
         async with OctoPrintDouble(clock=virtual_time.now) as octoprint, open_session() as session:
             source = source_of(octoprint.url, session)
+            octoprint.close_each(announce=False)
             await source.fetch()
+            assert octoprint.log[-1].headers.get("connection") == "close"
+            octoprint.well()
             octoprint.garble(b'{"text": "OctoPrint 1.12.0"}', path="/api/version")
             octoprint.garble(
                 b'{"current": {"printerProfile": "d"}, "options": {"printerProfiles": [{"id": "d", "name": "Delta"}]}}',
@@ -457,6 +460,7 @@ def test_an_upgrade_and_a_renamed_profile_are_noticed_within_a_minute() -> None:
                 seen.append((snapshot.software_version, snapshot.profile_name))
             assert seen[0] == ("OctoPrint 1.11.8", None)
             assert seen[-1] == ("OctoPrint 1.12.0", "Delta")
+            assert octoprint.log[-1].headers.get("connection") != "close"  # another server now
 
     virtual_time.run(upgraded, start=NOW)
 

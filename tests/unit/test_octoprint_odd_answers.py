@@ -166,6 +166,17 @@ def test_a_file_on_the_printers_card_goes_by_its_short_name() -> None:
     assert (job.file_name, job.file_path) == ("sdtest~1.gco", "sdtest~1.gco")
 
 
+def test_a_file_goes_by_the_name_it_was_uploaded_with() -> None:
+    file = {"name": "Cube_20mm.gcode", "path": "parts/Cube_20mm.gcode", "display": "Cube 20mm.gcode"}
+    job = made({"state": "Operational", "job": {"file": file}}).job
+    assert (job.file_name, job.file_path) == ("Cube 20mm.gcode", "parts/Cube_20mm.gcode")
+
+
+def test_heaters_come_in_one_order_however_they_are_sent() -> None:
+    printer = operational(tool1={}, mcu={}, bed={}, tool0={})
+    assert list(made({"state": "Operational"}, printer).temperatures) == ["bed", "mcu", "tool0", "tool1"]
+
+
 def test_before_display_and_path_existed_the_name_stands_for_both() -> None:
     job = made({"state": "Operational", "job": {"file": {"name": "cube.gcode"}}}).job
     assert (job.file_name, job.file_path) == ("cube.gcode", "cube.gcode")

@@ -142,20 +142,26 @@ def test_readers_do_not_take_from_each_other() -> None:
 
 def test_a_reader_that_ended_or_died_is_told_nothing_more() -> None:
     store, watches = Store(), []
-    with store.watch() as ended:
-        watches.append(ended)
-    with pytest.raises(IndexError), store.watch() as died:
-        watches.append(died)
-        store.observations().pop()
+
+    def read(last_words: type[Exception] | None) -> None:
+        with store.watch() as watch:
+            watches.append(watch)
+            if last_words is not None:
+                raise last_words
+
+    read(None)
+    with pytest.raises(RuntimeError):
+        read(RuntimeError)
     store.publish(observation("a"))
     assert [watch.take() for watch in watches] == [(), ()]
 
 
 def test_the_agents_word_on_itself_is_told_like_a_machines() -> None:
     store = Store()
-    assert store.agent is None
+    said = [store.agent]
     with store.watch() as watch:
         store.publish_agent(STATUS)
         assert watch.take() == (AGENT,)
-    assert store.agent == STATUS
+    said.append(store.agent)
+    assert said == [None, STATUS]
     assert store.observations() == []
