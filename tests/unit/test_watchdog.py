@@ -208,6 +208,15 @@ def test_it_finds_the_socket_by_itself(systemd: Systemd) -> None:
     watchdog._notifier.socket.close()
 
 
+@pytest.mark.timeout(5)
+def test_a_systemd_too_busy_to_listen_stalls_nobody(systemd: Systemd) -> None:
+    watchdog = Watchdog(health=Health(monotonic=lambda: 0.0), status=lambda: "well", interval_s=10.0)
+    for _ in range(1000):
+        watchdog.tell()
+    assert 0 < len(systemd.heard()) < 2000
+    watchdog._notifier.socket.close()  # type: ignore[attr-defined]
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # sdnotify drops its unused socket
 def test_without_systemd_everything_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
