@@ -35,6 +35,7 @@ SENSOR_SILENT_S = 30.0
 SLOW_RESPONSE_S = 0.5
 MAX_SLOW_INTERVAL_S = 30.0
 _PACE_WINDOW = 11
+_MOMENT_S = 0.001
 
 
 class Polling(Struct, frozen=True, kw_only=True):
@@ -245,7 +246,8 @@ class Poller:
         if self._ageing is not None:
             self._ageing.cancel()
         later = [limit_s - age_s for limit_s in (stale_s, silent_s) if limit_s > age_s]
-        self._ageing = loop.call_later(min(later), self._publish) if later else None
+        # Not at once, should a limit be missed by a rounding: the clock need not move before this is called again.
+        self._ageing = loop.call_later(max(min(later), _MOMENT_S), self._publish) if later else None
 
     def _quality(self, age_s: float, *, stale_s: float, silent_s: float) -> Quality:
         if self._error is not None and self._error.access_denied:

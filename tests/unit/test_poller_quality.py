@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 
 import pytest
 from msgspec.structs import replace
@@ -196,3 +197,18 @@ async def test_values_cannot_seem_fresh_again_without_an_answer() -> None:
             Quality.ACCESS_DENIED,
             Quality.NO_COMMUNICATION,
         ]
+
+
+@pytest.mark.timeout(20)
+@virtual
+async def test_a_limit_missed_by_a_rounding_is_met_a_moment_later_and_not_by_publishing_for_ever() -> None:
+    dice = random.Random(1)
+    for _ in range(300):
+        polling = Polling(interval_s=dice.uniform(0.5, 30))
+        async with polled(READY, offset_s=dice.uniform(0, 1), polling=polling) as stage:
+            await asyncio.sleep(1)
+            stage.source.turn = Unreachable("gone")
+            await asyncio.sleep(120)
+            assert stage.latest.quality is Quality.NO_COMMUNICATION
+            failures = len(stage.source.asked_at) - 1
+            assert len(stage.store.published) <= failures + 6
