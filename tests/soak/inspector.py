@@ -16,7 +16,7 @@ from resource import getpagesize
 from typing import Never
 
 from edge_agent.health import Health
-from edge_agent.model import DEFAULT_STATE_TABLE, MesStatus, Observation, Quality
+from edge_agent.model import DEFAULT_STATE_TABLE, MachineState, MesStatus, Observation, Quality
 from edge_agent.poller import SILENT_S, STALE_INTERVALS
 from edge_agent.store import Store
 from tests.soak.asked import IDLE_INTERVALS
@@ -118,34 +118,31 @@ class Inspector:
         self.faulty_looks += 1
         since_s = _time() - life.fault_since
         stale_s = STALE_INTERVALS * said.poll_interval_s
-        context = f"{since_s:.1f} s into {life.fault}: {said}"
         if since_s > stale_s:
-            assert said.quality is not Quality.GOOD, context
+            assert said.quality is not Quality.GOOD, (since_s, life.fault, said)
         if since_s > max(SILENT_S, stale_s):
-            assert said.quality in {Quality.NO_COMMUNICATION, Quality.ACCESS_DENIED}, context
-            assert said.mes_status is MesStatus.OFFLINE, context
+            assert said.quality in {Quality.NO_COMMUNICATION, Quality.ACCESS_DENIED}, (since_s, life.fault, said)
+            assert said.mes_status is MesStatus.OFFLINE, (since_s, life.fault, said)
         if since_s > said.poll_interval_s + DEADLINE_S:
-            assert not said.reachable, context
-            assert said.error, context
-            assert (said.quality is Quality.ACCESS_DENIED) == (life.fault == "403"), context
+            assert not said.reachable, (since_s, life.fault, said)
+            assert (said.quality is Quality.ACCESS_DENIED) == (life.fault == "403"), (since_s, life.fault, said)
 
     def _is_right(self, life: Life, said: Observation) -> None:
         snapshot = said.snapshot
-        context = f"it is {life.state}, {life.progress_ratio}: {said}"
         if said.quality is Quality.GOOD and snapshot and snapshot.observed_at > life.changed_at_utc + LONGEST_CYCLE:
-            assert snapshot.state is life.state, context
-            assert _same(snapshot.job.progress_ratio, life.progress_ratio), context
+            assert snapshot.state is life.state, (life.state, said)
+            assert _same(snapshot.job.progress_ratio, life.progress_ratio), (life.progress_ratio, said)
         since_s = _time() - max(life.changed_at, life.asked.since)
         noticed_after_s = 1.0 + self._interval_s * (IDLE_INTERVALS if life.seldom_asked else 1)
         if not life.fit or since_s <= noticed_after_s:
             return
         self.settled_looks += 1
-        assert said.quality is Quality.GOOD, context
-        assert said.reachable, context
-        assert snapshot, context
-        assert snapshot.state is life.state, context
-        assert said.mes_status is DEFAULT_STATE_TABLE.rows[life.state].mes_status, context
-        assert (snapshot.error != "") == (life.state.value == "fault"), context
+        assert said.quality is Quality.GOOD, (life.state, said)
+        assert said.reachable, (life.state, said)
+        assert snapshot, (life.state, said)
+        assert snapshot.state is life.state, (life.state, said)
+        assert said.mes_status is DEFAULT_STATE_TABLE.rows[life.state].mes_status, (life.state, said)
+        assert (snapshot.error != "") == (life.state is MachineState.FAULT), (life.state, said)
 
 
 def _contradicts_itself_nowhere(said: Observation) -> None:
