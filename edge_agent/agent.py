@@ -37,6 +37,7 @@ from .watchdog import Watchdog, watchdog_interval_s
 log = logging.getLogger(__name__)
 
 FILE_CHECK_S = 2.0
+_ASKED_TO_STOP = "asked to stop"
 
 
 def utc_now() -> datetime:
@@ -96,11 +97,13 @@ class Agent:
         loop = asyncio.get_running_loop()
         serving = asyncio.ensure_future(self._serve())
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, serving.cancel)
+            loop.add_signal_handler(number, serving.cancel, _ASKED_TO_STOP)
         loop.add_signal_handler(signal.SIGHUP, self._reload_wanted.set)
         try:
             await serving
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as error:
+            if error.args != (_ASKED_TO_STOP,):
+                raise  # nobody asked for it: that is a bug, and the process must not end as if it were fine
             log.info("stopped")
         except BaseExceptionGroup as group:
             raise _first_cause(group) from group

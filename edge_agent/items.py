@@ -8,6 +8,7 @@ that means in OPC UA or Prometheus is the sink's business.
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Callable
 from datetime import datetime
 
@@ -303,11 +304,12 @@ ITEMS: tuple[DataItem, ...] = (
 # What a heater of this kind can reach; the upper end of EURange and of a gauge's dial, not a limit that is enforced.
 _HEATER_SPANS = {"tool": (0.0, 300.0), "bed": (0.0, 120.0), "chamber": (0.0, 80.0)}
 _OTHER_SPAN = (0.0, 300.0)
+_HEATER = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 
 def heater_items(heater: str) -> tuple[DataItem, DataItem]:
     """The temperature and set point of one heater, as `ITEMS` rows; ``heater`` is the printer's name (``tool0``)."""
-    name = heater[:1].upper() + heater[1:]
+    name = _heater_name(heater)
     span = _HEATER_SPANS.get(heater.rstrip("0123456789"), _OTHER_SPAN)
 
     def actual(observation: Observation) -> float | None:
@@ -341,5 +343,16 @@ def heater_items(heater: str) -> tuple[DataItem, DataItem]:
 
 
 def heaters(snapshot: Snapshot | None) -> tuple[str, ...]:
-    """The heaters a machine reports now, in the printer's order."""
-    return tuple(snapshot.temperatures) if snapshot else ()
+    """The heaters a machine reports now, in the printer's order.
+
+    What cannot be part of an item's id, or would give two heaters one id, is left out: names come from firmware.
+    """
+    found: dict[str, str] = {}
+    for heater in snapshot.temperatures if snapshot else ():
+        if _HEATER.fullmatch(heater):
+            found.setdefault(_heater_name(heater), heater)
+    return tuple(found.values())
+
+
+def _heater_name(heater: str) -> str:
+    return heater[:1].upper() + heater[1:]

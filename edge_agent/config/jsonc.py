@@ -91,7 +91,7 @@ def read_limited(path: Path, limit_bytes: int) -> bytes:
     """Read a regular file that is no larger than ``limit_bytes``.
 
     Raises:
-        JsonError: it cannot be read, with the reason and what to do; without a position.
+        JsonError: it cannot be read, with the reason and what to do; without a position if there is no text at all.
     """
     try:
         about = path.stat()
@@ -111,7 +111,7 @@ def read_limited(path: Path, limit_bytes: int) -> bytes:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "the name is not usable"
         raise JsonError(f"cannot be read: {reason}") from None
-    raise JsonError(f"is larger than {limit_bytes // 1024} KiB; this cannot be the right file")
+    raise JsonError(f"is larger than {limit_bytes // 1024} KiB; this cannot be the right file", Position(1, 1))
 
 
 def parse(raw: bytes) -> Document:

@@ -213,6 +213,17 @@ async def test_a_heater_appears_when_first_reported_and_stays(bench: Bench, clie
     assert await shown(client, "mark-one/Monitoring/Process/ChamberTemperature") == (None, "BadNoData")
 
 
+async def test_names_of_heaters_that_clash_or_never_end_do_no_harm(bench: Bench, client: Client) -> None:
+    odd = {name: Temperature(20.0) for name in ("tool0", "Tool0", "a/b", "", "x" * 99, *(f"t{n}" for n in range(99)))}
+    bench.store.publish(observation(replace(PRINTING, temperatures=odd)))
+    await bench.settle()
+    process = node(client, "mark-one/Monitoring/Process")
+    names = [(await child.read_browse_name()).Name for child in await process.get_children()]
+    assert len(names) == 2 * 32
+    assert {"Tool0Temperature", "T29Temperature"} <= set(names)
+    assert await shown(client, "mark-one/Job/Progress") == (25.0, "Good")
+
+
 @pytest.mark.usefixtures("client")
 async def test_only_what_changed_is_written(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[str] = []

@@ -9,6 +9,9 @@ from ...model import Observation
 from . import values
 from .address_space import AddressSpace, object_item, variable_item
 
+# Heaters stay once seen; names that keep changing must not fill the address space.
+MAX_HEATERS = 32
+
 
 class MachineNodes:
     """The nodes of one machine, below ``Objects/Machines``.
@@ -44,7 +47,7 @@ class MachineNodes:
     async def update(self, observation: Observation) -> None:
         """Write every value that differs from what the node holds; add nodes for heaters not seen before."""
         for heater in heaters(observation.snapshot):
-            if heater not in self._heaters:
+            if heater not in self._heaters and len(self._heaters) < MAX_HEATERS:
                 self._heaters.add(heater)
                 await self._add_items(heater_items(heater))
         for item_id, (item, node_id) in self._variables.items():

@@ -347,7 +347,7 @@ def test_a_directory(folder: Folder) -> None:
 def test_five_megabytes_are_not_read(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     folder.write(b" " * 5_000_000)
     monkeypatch.setattr("pathlib.Path.open", lambda *_: pytest.fail("read"))
-    assert folder.check()[1][0] == "config.json: is larger than 1024 KiB; this cannot be the right file"
+    assert folder.check()[1][0] == "config.json:1:1: is larger than 1024 KiB; this cannot be the right file"
 
 
 def test_may_not_be_read(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
