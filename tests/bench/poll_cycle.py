@@ -145,7 +145,7 @@ def variants(printer: Printer, ours: aiohttp.ClientSession, kept: aiohttp.Client
 
     return {
         "the agent: pooled, to a snapshot": source.fetch,
-        "the agent's session alone, bodies unread": bodies,
+        "the agent's session alone, not decoded": bodies,
         "one session kept, `response.json()`": pooled,
         "a new session per request, `response.json()`": unpooled,
     }

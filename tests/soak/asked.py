@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterable
 
 from edge_agent.model import MachineState
-from edge_agent.sources.octoprint import IDENTIFY_EVERY_S
 from tests.double import OctoPrintDouble
 
 IDLE_INTERVALS = 5
+IDENTIFY_EVERY_S = 60.0
 IDLE_STATES = {MachineState.OFF, MachineState.FAULT}
 
 _LETTERS = {"/api/version": "v", "/api/currentuser": "u", "/api/connection": "c", "/api/job": "j", "/api/printer": "p"}
