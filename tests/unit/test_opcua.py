@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,19 @@ async def test_values_have_the_sources_time(client: Client) -> None:
     assert (await read(client, "mark-one/Monitoring/Process/BedTemperature")).SourceTimestamp == SENSED_AT
 
 
+async def test_every_value_also_has_the_servers_time(client: Client) -> None:
+    before = datetime.now(UTC) - timedelta(seconds=60)
+    for path in (
+        "mark-one/Source/State",
+        "mark-one/Job/RemainingTime",
+        "mark-one/MesIds",
+        "mark-one/Job/Progress/EURange",
+    ):
+        value = await read(client, path)
+        assert value.ServerTimestamp is not None
+        assert value.ServerTimestamp > before
+
+
 async def test_variables_are_typed_and_have_units_and_ranges(client: Client) -> None:
     progress = node(client, "mark-one/Job/Progress")
     assert (await progress.read_data_type()) == ua.NodeId(ua.ObjectIds.Double)  # type: ignore[arg-type]
@@ -276,6 +290,18 @@ async def test_the_agent_says_how_it_is(bench: Bench, client: Client) -> None:
     assert await shown(client, "Agent/MachinesReachable") == (1, "Good")
 
 
+async def test_what_the_agent_says_has_the_time_since_when_it_is_so(bench: Bench, client: Client) -> None:
+    bench.store.publish_agent(AgentStatus(version="9.9", started_at=AT, config_status="one machine"))
+    await bench.settle()
+    before = {name: (await read(client, f"Agent/{name}")).SourceTimestamp for name in ("Machines", "ConfigStatus")}
+    assert None not in before.values()
+    bench.store.publish_agent(AgentStatus(version="9.9", started_at=AT, config_status="refused"))
+    await bench.settle()
+    after = {name: (await read(client, f"Agent/{name}")).SourceTimestamp for name in before}
+    assert after["Machines"] == before["Machines"]
+    assert after["ConfigStatus"] != before["ConfigStatus"]
+
+
 async def test_a_client_can_change_nothing(client: Client) -> None:
     status = node(client, "mark-one/MesStatus")
     with pytest.raises(BadUserAccessDenied):
@@ -343,6 +369,7 @@ async def test_no_endpoint_without_security_is_offered_by_default(closed_bench: 
     for endpoint in endpoints:
         assert [token.TokenType for token in endpoint.UserIdentityTokens] == [ua.UserTokenType.UserName]
         assert endpoint.Server.ApplicationUri == f"urn:edge-agent:{DEVICE}"
+        assert endpoint.Server.ApplicationType is ua.ApplicationType.Server
 
 
 async def test_the_private_key_is_readable_by_its_owner_only(closed_bench: Bench) -> None:

@@ -6,6 +6,10 @@ information models arrive in namespaces that are only registered so far.
 
 from __future__ import annotations
 
+import dataclasses
+from datetime import UTC, datetime
+from typing import cast
+
 from asyncua import Server, ua
 from msgspec import Struct
 
@@ -81,8 +85,8 @@ class AddressSpace(Struct, frozen=True, kw_only=True):
         await self.server.iserver.isession.delete_nodes(parameters)
 
     async def write(self, node: ua.NodeId, value: ua.DataValue) -> None:
-        """Write a value as the server itself; to clients every node is read-only."""
-        await self.server.write_attribute_value(node, value)
+        """Write a value as the server itself, which got it now; to clients every node is read-only."""
+        await self.server.write_attribute_value(node, dataclasses.replace(value, ServerTimestamp=_now()))
 
 
 def object_item(
@@ -202,7 +206,7 @@ def _agent_variable(space: AddressSpace, name: str, kind: ua.VariantType, descri
 
 
 async def write_agent(space: AddressSpace, status: AgentStatus, *, machines: int, reachable: int) -> None:
-    """Write what the agent says of itself."""
+    """Write what has changed of what the agent says of itself."""
     values = {
         "Version": status.version,
         "StartTime": status.started_at,
@@ -211,5 +215,11 @@ async def write_agent(space: AddressSpace, status: AgentStatus, *, machines: int
         "ConfigStatus": status.config_status,
     }
     for name, value in values.items():
-        kind = _AGENT_VARIABLES[name][0]
-        await space.write(node_id(f"Agent/{name}", space.machines), ua.DataValue(ua.Variant(value, kind)))
+        node = node_id(f"Agent/{name}", space.machines)
+        new = ua.Variant(value, _AGENT_VARIABLES[name][0])
+        if space.server.iserver.aspace.read_attribute_value(node, ua.AttributeIds.Value).Value != new:
+            await space.write(node, ua.DataValue(new, SourceTimestamp=_now()))
+
+
+def _now() -> ua.DateTime:
+    return cast("ua.DateTime", datetime.now(UTC))

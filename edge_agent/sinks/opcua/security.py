@@ -30,6 +30,8 @@ ENCRYPTED = [
     ua.SecurityPolicyType.Basic256Sha256_SignAndEncrypt,
 ]
 _CERTIFICATE_DAYS = 3650
+_CHUNK_SIZE = 65535
+_CHUNKS = 64
 _READER = UserRole.User
 
 
@@ -76,7 +78,10 @@ def restrict(server: Server, *, anonymous: bool) -> None:
     server.set_identity_tokens([*tokens, ua.UserNameIdentityToken])
     server.allow_remote_admin(False)
     server.limits = TransportLimits(
-        max_recv_buffer=65535, max_send_buffer=65535, max_chunk_count=64, max_message_size=4 << 20
+        max_recv_buffer=_CHUNK_SIZE,
+        max_send_buffer=_CHUNK_SIZE,
+        max_chunk_count=_CHUNKS,
+        max_message_size=_CHUNKS * _CHUNK_SIZE,  # what the chunks hold: clients complain of more
     )
     server.iserver.max_connections = 32
     server.iserver.max_subscriptions = 128

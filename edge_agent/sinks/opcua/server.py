@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Never
 
-from asyncua import Server
+from asyncua import Server, ua
 from asyncua.server.binary_server_asyncio import BinaryServer
 from asyncua.server.internal_server import InternalServer
 
@@ -91,6 +91,7 @@ class OpcUaSink:
         server.set_server_name("edge-agent")
         server.manufacturer_name = "edge-agent"
         server.product_uri = PRODUCT_URI
+        server.application_type = ua.ApplicationType.Server
         security.restrict(server, anonymous=self._options.anonymous)
         await server.init()
         uri = address_space.application_uri(self._device_uuid)
