@@ -145,12 +145,15 @@ class Agent:
                 if seen == loaded or seen != previous:  # nothing new, or still being written
                     continue
             self._reload_wanted.clear()
+            before = self._fingerprint()
             await self._reload(machines, opcua)
-            loaded = seen = self._fingerprint()
+            seen = self._fingerprint()
+            # A file that changed while it was being read differs from what it was before, and is read again.
+            loaded = {path: before.get(path, state) for path, state in seen.items()}
 
-    def _fingerprint(self) -> tuple[object, ...]:
-        """Changes whenever a file the configuration came from does."""
-        return tuple(_file_state(path) for path in (*self._config.watched_files, *self._refused_files))
+    def _fingerprint(self) -> dict[Path, object]:
+        """The state of every file the configuration came from, or would have come from."""
+        return {path: _file_state(path) for path in (*self._config.watched_files, *self._refused_files)}
 
     async def _reload(self, machines: _Machines, opcua: OpcUaSink) -> None:
         """Take the new file over, or refuse it whole and keep the old one."""

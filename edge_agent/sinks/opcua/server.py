@@ -13,6 +13,7 @@ from typing import Never
 from asyncua import Server, ua
 from asyncua.server.binary_server_asyncio import BinaryServer
 from asyncua.server.internal_server import InternalServer
+from msgspec.structs import replace
 
 from ... import __version__
 from ...errors import UnavailableError
@@ -49,8 +50,9 @@ class OpcUaSink:
         return f"opc.tcp://{self._hostname}:{self.port}"
 
     def apply(self, options: OpcUaOptions) -> None:
-        """Take over users from a reloaded file: they count from the next log-in on."""
-        self._options = options
+        """Take over users from a reloaded file: they count from the next log-in on. Nothing is opened by it."""
+        anonymous = self._options.anonymous and options.anonymous
+        self._options = replace(self._options, users=options.users, anonymous=anonymous)
 
     async def run(self, store: Store) -> Never:
         """Serve until cancelled.
@@ -96,9 +98,7 @@ class OpcUaSink:
         await server.init()
         uri = address_space.application_uri(self._device_uuid)
         await server.set_application_uri(uri)
-        await server.set_build_info(
-            PRODUCT_URI, "edge-agent", "edge-agent", __version__, __version__, datetime(2026, 1, 1, tzinfo=UTC)
-        )
+        await server.set_build_info(PRODUCT_URI, "edge-agent", "edge-agent", __version__, __version__, _installed_at())
         await security.load_certificate(server, self._certificate_folder, application_uri=uri, hostname=self._hostname)
         return server
 
@@ -155,6 +155,11 @@ class OpcUaSink:
         if store.agent is not None:
             reachable = sum(observation.reachable for observation in store.observations())
             await address_space.write_agent(space, store.agent, machines=len(store.observations()), reachable=reachable)
+
+
+def _installed_at() -> datetime:
+    """The nearest thing to a build date that an installed package has."""
+    return datetime.fromtimestamp(Path(__file__).stat().st_mtime, UTC)
 
 
 def _port_error(bind: str, port: int, error: OSError) -> UnavailableError:
