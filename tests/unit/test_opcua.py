@@ -154,6 +154,18 @@ async def test_values_have_the_sources_time(client: Client) -> None:
     assert (await read(client, "mark-one/Monitoring/Process/BedTemperature")).SourceTimestamp == SENSED_AT
 
 
+async def test_the_last_usable_value_keeps_the_time_since_when_it_was_so(bench: Bench, client: Client) -> None:
+    last_seen = replace(PRINTING, observed_at=AT + timedelta(minutes=5))
+    for quality in (Quality.GOOD, Quality.UNCERTAIN):
+        bench.store.publish(observation(last_seen, quality))
+        await bench.settle()
+        assert await shown(client, "mark-one/Source/State") == (
+            "Printing",
+            "Good" if quality is Quality.GOOD else "UncertainLastUsableValue",
+        )
+        assert (await read(client, "mark-one/Source/State")).SourceTimestamp == AT
+
+
 async def test_every_value_also_has_the_servers_time(client: Client) -> None:
     before = datetime.now(UTC) - timedelta(seconds=60)
     for path in (

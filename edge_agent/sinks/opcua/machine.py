@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from asyncua import ua
+from msgspec.structs import replace
 
 from ...items import ITEMS, DataItem, Kind, Reading, heater_items, heaters, read
-from ...model import Observation
+from ...model import Observation, Quality
 from . import values
 from .address_space import AddressSpace, object_item, variable_item
 
@@ -54,6 +55,8 @@ class MachineNodes:
             reading = read(item, observation)
             written = self._written.get(item_id)
             if written is None or written.value != reading.value or written.quality is not reading.quality:
+                if written is not None and reading.quality is Quality.UNCERTAIN and written.value == reading.value:
+                    reading = replace(reading, at=written.at)  # the old value, the old time
                 self._written[item_id] = reading
                 await self._space.write(node_id, values.data_value(item, reading))
         if observation.display_name != self._display_name:
