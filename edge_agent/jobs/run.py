@@ -1,0 +1,80 @@
+"""What a run is, how it can end, and what can happen to it."""
+
+from __future__ import annotations
+
+import enum
+from datetime import datetime
+
+from msgspec import Struct
+
+
+class Outcome(enum.StrEnum):
+    """How a run ended."""
+
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+    """The printer reported a fault or was disconnected; ``reason`` says which."""
+    LOST = "lost"
+    """It ended, and the agent cannot know how: it was away, or the printer's server was."""
+
+
+class JobEventKind(enum.StrEnum):
+    """What happened to a run."""
+
+    STARTED = "started"
+    PAUSED = "paused"
+    RESUMED = "resumed"
+    FINISHED = "finished"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+    LOST = "lost"
+
+    @property
+    def is_end(self) -> bool:
+        """Nothing follows for this run."""
+        return self not in {JobEventKind.STARTED, JobEventKind.PAUSED, JobEventKind.RESUMED}
+
+
+class JobRun(Struct, frozen=True, kw_only=True):
+    """One print run. Times are UTC by the agent's clock; ``None`` means not known, or for the end not yet.
+
+    ``id`` is unique for ever, and sorts by time within a machine. ``started_at`` is reckoned back by the printer's
+    elapsed time, so it is the latest possible start if there were pauses before the agent looked. ``updated_at`` is
+    when the agent last saw the run. ``ended_at`` of a lost run is when it was last seen. ``elapsed_s`` is the
+    printer's own; ``paused_s`` is what the agent saw of ``pauses``. ``progress_ratio`` is the last one seen. The
+    filament is what the file needs, not what was used.
+    """
+
+    id: str
+    machine_id: str
+    file_name: str | None = None
+    file_path: str | None = None
+    file_size_bytes: int | None = None
+    user: str | None = None
+    started_at: datetime
+    updated_at: datetime
+    ended_at: datetime | None = None
+    outcome: Outcome | None = None
+    reason: str = ""
+    paused: bool = False
+    pauses: int = 0
+    paused_s: float = 0.0
+    elapsed_s: float | None = None
+    estimated_s: float | None = None
+    progress_ratio: float | None = None
+    filament_length_mm: float | None = None
+    filament_volume_cm3: float | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """It has not ended, as far as is known."""
+        return self.outcome is None
+
+
+class JobEvent(Struct, frozen=True, kw_only=True):
+    """Something happened to a run; ``run`` is the run right after it, ``at`` when the agent saw it, in UTC."""
+
+    kind: JobEventKind
+    at: datetime
+    run: JobRun
