@@ -139,7 +139,7 @@ class HttpHost:
         self.closes_silently = False
 
     def forget_habits(self) -> None:
-        """The server behind the url is another one now (an upgrade): learn again."""
+        """The server behind the url may be another one now (an upgrade, a restart): learn again."""
         self.closes_silently = False
         self._silent_closes = 0
 

@@ -392,15 +392,12 @@ class OctoPrint:
                     answer, job = await self._job()
         except BaseException:
             self._identified_at = -math.inf  # whoever answers next may be another version
+            self._host.forget_habits()
             raise
         return to_snapshot(job, printer, identity, observed_at=self._now(), response_time_s=answer.elapsed_s)
 
     async def identify(self) -> Identity:
-        """Who answers, whose key we hold; for a probe.
-
-        Raises:
-            SourceError: as `fetch`.
-        """
+        """Who answers, whose key we hold; for a probe. Raises as `fetch` does."""
         self._identified_at = -math.inf
         return await self._identify()
 

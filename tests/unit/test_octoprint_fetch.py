@@ -465,6 +465,20 @@ def test_an_upgrade_and_a_renamed_profile_are_noticed_within_a_minute() -> None:
     virtual_time.run(upgraded, start=NOW)
 
 
+async def test_a_server_that_is_back_from_a_failure_is_trusted_to_keep_connections_again(
+    source: OctoPrint, octoprint: OctoPrintDouble
+) -> None:
+    octoprint.close_each(announce=False)
+    await source.fetch()
+    assert octoprint.log[-1].headers.get("connection") == "close"
+    octoprint.well()
+    octoprint.proxy_down(502, times=1)
+    with pytest.raises(ProxyFault):
+        await source.fetch()
+    await source.fetch()
+    assert octoprint.log[-1].headers.get("connection") != "close"
+
+
 async def test_the_response_time_is_one_requests_and_not_the_cycles(
     source: OctoPrint, octoprint: OctoPrintDouble
 ) -> None:
