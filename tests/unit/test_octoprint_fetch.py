@@ -78,9 +78,6 @@ def assert_fit_to_show(error: BaseException, *keys: str) -> None:
         assert all(key not in f"{part} {part!r} {vars(part)!r}" for part in chain(error))
 
 
-# What a cycle costs.
-
-
 async def cycles(
     version: str, count: int, act: Callable[[OctoPrintDouble], None]
 ) -> tuple[OctoPrintDouble, Counter[str], set[int]]:
