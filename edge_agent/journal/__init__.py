@@ -1,0 +1,10 @@
+"""The journal: jobs and what happened to them, on a disk that loses its power at any moment.
+
+Floor 2, above `jobs`, whose structs it keeps.
+"""
+
+from __future__ import annotations
+
+from .journal import Journal, JournalStatus
+
+__all__ = ["Journal", "JournalStatus"]
