@@ -129,13 +129,23 @@ def _elapsed_fell(run: JobRun, sight: Sight) -> bool:
 def is_same_run(run: JobRun, sight: Sight) -> bool:
     """A busy machine is still at this run."""
     job = sight.snapshot.job
-    if not _same_file(run, job):
+    if not _same_file(run, job) or _starts_again(sight):
         return False
-    if sight.snapshot.state is MachineState.STARTING and sight.state_before not in {None, MachineState.STARTING}:
-        return False  # a run starts once; after a pause it resumes
     if _fell(job.progress_ratio, run.progress_ratio, _PROGRESS_SLACK) or _elapsed_fell(run, sight):
         return False
     return not sight.is_away or _start_agrees(run, sight)
+
+
+def _starts_again(sight: Sight) -> bool:
+    """A run starts once: after a pause it resumes."""
+    return sight.snapshot.state is MachineState.STARTING and sight.state_before not in {None, MachineState.STARTING}
+
+
+def began_with_old_job(run: JobRun, sight: Sight) -> bool:
+    """The machine starts again, and yet its job goes on where this run's was: the two answers are of two moments."""
+    job = sight.snapshot.job
+    fell = _fell(job.progress_ratio, run.progress_ratio, _PROGRESS_SLACK) or _elapsed_fell(run, sight)
+    return _starts_again(sight) and _same_file(run, job) and not fell
 
 
 def _start_agrees(run: JobRun, sight: Sight) -> bool:

@@ -17,6 +17,7 @@ from ..model import MachineState, Snapshot
 from .evidence import (
     WORKING,
     Sight,
+    began_with_old_job,
     earlier,
     ended_at,
     ending,
@@ -67,7 +68,7 @@ class JobTracker:
         self._newest_id = max((run.id for run in (open_run, last) if run is not None), default="")
         self._sight: Sight | None = None
         self._idle: Sight | None = None
-        self._in_doubt = False
+        self._doubt: MachineState | None = None  # the state of a look that the next one has to explain
         self._events: list[JobEvent] = []
 
     @property
@@ -93,15 +94,15 @@ class JobTracker:
         """
         sight = self._look(snapshot, now, monotonic_s)
         self._events = []
-        in_doubt, self._in_doubt = self._in_doubt, False
+        doubt, self._doubt = self._doubt, None
         if self._run is None:
-            self._wait_for_start(sight, in_doubt=in_doubt)
+            self._wait_for_start(sight, doubt)
         else:
             run = replace(self._run, started_at=started_at(self._run, sight))
             if sight.is_busy:
-                self._go_on(run, sight)
+                self._go_on(run, sight, doubt)
             else:
-                self._find_end(run, sight, in_doubt=in_doubt)
+                self._find_end(run, sight, doubt)
         self._remember(sight)
         return tuple(self._events)
 
@@ -131,20 +132,27 @@ class JobTracker:
         self._sight = sight
         if sight.is_idle:
             self._idle = sight
-        elif not self._in_doubt:
+        elif self._doubt is None:
             self._idle = None
 
-    def _wait_for_start(self, sight: Sight, *, in_doubt: bool) -> None:
+    def _wait_for_start(self, sight: Sight, doubt: MachineState | None) -> None:
         if sight.is_busy:
-            if not in_doubt and self._idle is not None and sight.snapshot.job == self._idle.snapshot.job:
-                self._in_doubt = True  # the state is of the new print, the job still of before it: look again
+            if doubt is None and self._idle is not None and sight.snapshot.job == self._idle.snapshot.job:
+                self._look_again(None, sight)
             else:
                 self._begin(sight)
         elif self._idle is not None and printed_unseen(self._idle, sight):
             self._record_unseen(sight)
 
-    def _go_on(self, run: JobRun, sight: Sight) -> None:
-        if not is_same_run(run, sight):
+    def _look_again(self, run: JobRun | None, sight: Sight) -> None:
+        """State and job are of two moments; at the next look they will not be, or it was so indeed."""
+        self._run, self._doubt = run, sight.snapshot.state
+
+    def _go_on(self, run: JobRun, sight: Sight, doubt: MachineState | None) -> None:
+        if doubt is None and began_with_old_job(run, sight):
+            self._look_again(run, sight)
+            return
+        if doubt is MachineState.STARTING or not is_same_run(run, sight):
             self._close(run, sight, *without_its_end(run, sight, "another print was begun before this one was done"))
             self._begin(sight)
             return
@@ -155,10 +163,9 @@ class JobTracker:
         elif run.paused and state in WORKING:
             self._note(JobEventKind.RESUMED, replace(run, paused=False), sight)
 
-    def _find_end(self, run: JobRun, sight: Sight, *, in_doubt: bool) -> None:
-        if not in_doubt and is_between(run, sight):
-            self._in_doubt = True  # the state is of after the print, the job still of during it: look again
-            self._run = run
+    def _find_end(self, run: JobRun, sight: Sight, doubt: MachineState | None) -> None:
+        if doubt is None and is_between(run, sight):
+            self._look_again(run, sight)
             return
         if sight.snapshot.state is MachineState.DONE and not is_its_done(run, sight):
             self._close(run, sight, *without_its_end(run, sight, "another print was done instead of this one"))

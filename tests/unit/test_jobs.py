@@ -216,6 +216,13 @@ def test_the_job_of_before_the_start_does_not_begin_a_run(shop: Shop) -> None:
     assert shop.run.file_path == "next.gcode"
 
 
+def test_the_job_of_before_a_new_start_at_once_is_not_the_new_run_s(printing: Shop) -> None:
+    assert printing.see(S.STARTING, 0.5, 602) == []
+    assert printing.see(S.PRINTING, 0.0, 0) == ["cancelled", "started"]
+    assert printing.see(S.STARTING, 0.0, 1) == []
+    assert printing.see(S.PRINTING, 0.0, 1) == ["cancelled", "started"]  # restarted, though nothing went backwards
+
+
 def test_a_machine_that_never_tells_progress_has_runs_too(shop: Shop) -> None:
     assert shop.see(S.PRINTING) == []
     assert shop.see(S.PRINTING) == ["started"]
@@ -262,7 +269,9 @@ def test_a_cancel_at_nothing_and_a_new_start_at_once(shop: Shop) -> None:
     shop.see(S.STARTING, 0.0, 0)
     shop.see(S.PRINTING, 0.0, 5, after=5)
     assert shop.see(S.PRINTING, 0.0, 0) == ["cancelled", "started"]
+    assert shop.see(S.STARTING, 0.0, 0) == []
     assert shop.see(S.STARTING, 0.0, 0) == ["cancelled", "started"]
+    assert shop.see(S.STARTING, 0.0, 0) == []
 
 
 def test_elapsed_going_backwards_is_another_run(printing: Shop) -> None:
