@@ -1,6 +1,6 @@
 """The composition root: session, store, pollers, sinks and watchdog in one task group.
 
-Floor 5. Everything is constructed here and handed on by keyword; there are no globals. A task that must not end, and
+Everything is constructed here and handed on by keyword; there are no globals. A task that must not end, and
 does, ends the process: systemd restarts it.
 """
 
@@ -12,25 +12,23 @@ import os
 import random
 import signal
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-import aiohttp
 from msgspec.structs import replace
 
 from . import __version__
-from .config import Config, ConfigFileError, MachineConfig
+from .config import Config, ConfigFileError
 from .errors import EdgeAgentError, UnavailableError
 from .health import Health
-from .model import AgentStatus, StateTable
-from .poller import Poller, Polling
+from .journal import Journal
+from .machines import Machines
+from .observation import AgentStatus
 from .session import open_session
 from .sinks import Sink
 from .sinks.opcua import OpcUaSink
-from .sources import Source
-from .sources.octoprint import OctoPrint, OctoPrintOptions
-from .sources.simulated import SimulatedOptions, SimulatedPrinter
 from .store import Store
 from .watchdog import Watchdog, watchdog_interval_s
 
@@ -51,14 +49,6 @@ def _file_state(path: Path) -> tuple[int, int, int] | None:
     except OSError:
         return None
     return found.st_mtime_ns, found.st_size, found.st_ino
-
-
-class _Running:
-    """One machine being polled."""
-
-    def __init__(self, config: MachineConfig, task: asyncio.Task[None]) -> None:
-        self.config = config
-        self.task = task
 
 
 class Agent:
@@ -123,9 +113,15 @@ class Agent:
             interval_s=watchdog_interval_s(os.environ),
         )
         self._publish_status(f"{len(self._config.machines)} machines")
-        async with open_session() as session, asyncio.TaskGroup() as tasks:
-            machines = _Machines(
-                tasks, session=session, store=self.store, health=health, now=self._now, dice=self._dice
+        async with _journal(self._state_dir) as journal, open_session() as session, asyncio.TaskGroup() as tasks:
+            machines = Machines(
+                tasks,
+                session=session,
+                store=self.store,
+                journal=journal,
+                health=health,
+                now=self._now,
+                dice=self._dice,
             )
             for sink in (opcua, *self._extra_sinks):
                 tasks.create_task(sink.run(self.store), name=type(sink).__name__)
@@ -133,7 +129,7 @@ class Agent:
             await machines.apply(self._config)
             await self._follow_changes(machines, opcua)
 
-    async def _follow_changes(self, machines: _Machines, opcua: OpcUaSink) -> None:
+    async def _follow_changes(self, machines: Machines, opcua: OpcUaSink) -> None:
         """Reload when told to by SIGHUP, or when a file has changed and settled."""
         loaded = seen = self._fingerprint()
         while True:
@@ -155,7 +151,7 @@ class Agent:
         """The state of every file the configuration came from, or would have come from."""
         return {path: _file_state(path) for path in (*self._config.watched_files, *self._refused_files)}
 
-    async def _reload(self, machines: _Machines, opcua: OpcUaSink) -> None:
+    async def _reload(self, machines: Machines, opcua: OpcUaSink) -> None:
         """Take the new file over, or refuse it whole and keep the old one."""
         if self._load is None:
             return
@@ -192,80 +188,13 @@ class Agent:
         return f"{reachable} of {len(machines)} machines reachable, OPC UA on :{opcua.port}"
 
 
-class _Machines:
-    """The pollers, kept in step with the configuration."""
-
-    def __init__(
-        self,
-        tasks: asyncio.TaskGroup,
-        *,
-        session: aiohttp.ClientSession,
-        store: Store,
-        health: Health,
-        now: Callable[[], datetime],
-        dice: random.Random,
-    ) -> None:
-        self._tasks = tasks
-        self._session = session
-        self._store = store
-        self._health = health
-        self._now = now
-        self._dice = dice
-        self._running: dict[str, _Running] = {}
-        self._shared: tuple[Polling, StateTable] | None = None
-
-    async def apply(self, config: Config) -> None:
-        """Start, stop and restart pollers so that exactly the configured machines run; the unchanged ones go on."""
-        wanted = {entry.machine.id: entry for entry in config.machines}
-        shared = (config.polling, config.states)
-        for machine_id, running in list(self._running.items()):
-            if running.config != wanted.get(machine_id) or shared != self._shared:
-                await self._stop(machine_id)
-                if machine_id not in wanted:
-                    self._store.remove(machine_id)
-                    log.info("%s: removed", machine_id)
-        self._shared = shared
-        new = [entry for machine_id, entry in wanted.items() if machine_id not in self._running]
-        for index, entry in enumerate(new):
-            # Spread over an interval, so that machines are not asked all at the same instant.
-            self._start(entry, config, offset_s=config.polling.interval_s * index / len(new))
-
-    async def _stop(self, machine_id: str) -> None:
-        task = self._running.pop(machine_id).task
-        task.cancel()
-        await asyncio.wait([task])
-
-    def _start(self, entry: MachineConfig, config: Config, *, offset_s: float) -> None:
-        polling = config.polling
-        if entry.poll_interval_s is not None:
-            polling = replace(
-                polling,
-                interval_s=entry.poll_interval_s,
-                idle_interval_s=max(entry.poll_interval_s, polling.idle_interval_s),
-            )
-        poller = Poller(
-            machine=entry.machine,
-            source=make_source(entry.source, session=self._session, now=self._now),
-            store=self._store,
-            health=self._health,
-            polling=polling,
-            states=config.states,
-            now=self._now,
-            dice=self._dice,
-            offset_s=offset_s,
-        )
-        task = self._tasks.create_task(poller.run(), name=f"poller of {entry.machine.id}")
-        self._running[entry.machine.id] = _Running(entry, task)
-
-
-def make_source(
-    options: OctoPrintOptions | SimulatedOptions, *, session: aiohttp.ClientSession, now: Callable[[], datetime]
-) -> Source:
-    """The source that its options ask for."""
-    monotonic = asyncio.get_running_loop().time
-    if isinstance(options, SimulatedOptions):
-        return SimulatedPrinter(options=options, now=now, monotonic=monotonic)
-    return OctoPrint(options, session=session, now=now, monotonic=monotonic)
+@asynccontextmanager
+async def _journal(state_dir: Path) -> AsyncIterator[Journal]:
+    journal = await Journal.open(state_dir / "journal.db")
+    try:
+        yield journal
+    finally:
+        await journal.close()
 
 
 def device_uuid(state_dir: Path) -> str:

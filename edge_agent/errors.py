@@ -1,6 +1,6 @@
 """The exception tree, and the exit codes the exceptions mean.
 
-Floor 0: imports nothing of ours. A foreign error (aiohttp, ssl, msgspec, asyncua) is translated into one of these
+Imports nothing of ours. A foreign error (aiohttp, ssl, msgspec, asyncua) is translated into one of these
 once, where it enters, and nowhere else. Texts are one line: what failed, why, what to do. No secret is ever in one.
 """
 

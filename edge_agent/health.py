@@ -1,6 +1,6 @@
 """Is the agent doing its work? Heartbeats with deadlines.
 
-Floor 2. A part that must make progress registers once and beats whenever it did. Nothing here looks at printers: an
+A part that must make progress registers once and beats whenever it did. Nothing here looks at printers: an
 unreachable printer is a completed cycle, a stuck poller is not.
 """
 

@@ -1,6 +1,6 @@
 """The data items: every value that leaves the agent, named, typed and with its unit, in one table.
 
-Floor 2. A sink walks `ITEMS` (the same for every machine) and `heater_items` (one pair per heater a machine reports);
+A sink walks `ITEMS` (the same for every machine) and `heater_items` (one pair per heater a machine reports);
 one more value is one more row here. `read` answers what a value is now and how far to trust it, in our words; what
 that means in OPC UA or Prometheus is the sink's business.
 """
@@ -14,7 +14,9 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from .model import Job, Observation, Quality, Snapshot, StackLight
+from .jobs import JobRun
+from .model import Job, Quality, Snapshot, StackLight
+from .observation import Observation
 from .units import BYTE, CELSIUS, CUBIC_CENTIMETRE, MILLIMETRE, MILLISECOND, PERCENT, SECOND, Unit
 
 Value = str | bool | int | float | datetime | tuple[int, ...]
@@ -108,6 +110,10 @@ def _of_snapshot(read_snapshot: Callable[[Snapshot], Value | None]) -> Callable[
     return lambda observation: read_snapshot(observation.snapshot) if observation.snapshot else None
 
 
+def _of_run(read_run: Callable[[JobRun], Value | None]) -> Callable[[Observation], Value | None]:
+    return lambda observation: read_run(observation.run) if observation.run else None
+
+
 def _percent(ratio: float | None) -> float | None:
     return None if ratio is None else ratio * 100.0
 
@@ -162,6 +168,36 @@ ITEMS: tuple[DataItem, ...] = (
         scope=Scope.AGENT,
         sentence="The machine is ready or working.",
         read=_light(StackLight.GREEN, StackLight.GREEN_BLINKING),
+    ),
+    DataItem(
+        id="Job/Id",
+        kind=Kind.TEXT,
+        sentence="The print that goes on, else the last one: an id of its own that survives restarts.",
+        read=_of_run(lambda run: run.id),
+    ),
+    DataItem(
+        id="Job/StartTime",
+        kind=Kind.TIME,
+        sentence="When this print began.",
+        read=_of_run(lambda run: run.started_at),
+    ),
+    DataItem(
+        id="Job/EndTime",
+        kind=Kind.TIME,
+        sentence="When this print ended; of a lost one, when it was last seen.",
+        read=_of_run(lambda run: run.ended_at),
+    ),
+    DataItem(
+        id="Job/Outcome",
+        kind=Kind.TEXT,
+        sentence="How this print ended: completed, cancelled, failed or lost.",
+        read=_of_run(lambda run: run.outcome.value if run.outcome else None),
+    ),
+    DataItem(
+        id="Job/OutcomeReason",
+        kind=Kind.TEXT,
+        sentence="Why this print failed or was lost; empty if there is nothing to say.",
+        read=_of_run(lambda run: None if run.is_open else run.reason),
     ),
     DataItem(
         id="Job/FileName",

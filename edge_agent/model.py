@@ -1,7 +1,6 @@
 """The neutral record between sources and sinks.
 
-Floor 1: frozen structs, no I/O. A source fills a `Snapshot`; the poller wraps it into an `Observation`, which adds
-what only the agent knows (may it be trusted now, when did the machine last answer, what does it mean to an MES).
+Frozen structs, no I/O. A source fills a `Snapshot`; the poller wraps it into an `edge_agent.observation`.
 
 Numbers carry their unit in their name; a ratio is 0 to 1; times are UTC. ``None`` always means "the machine does not
 say", never zero.
@@ -197,37 +196,3 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     profile_name: str | None = None
     software_version: str | None = None
     advice: str = ""
-
-
-class Observation(Struct, frozen=True, kw_only=True):
-    """What the agent says of one machine now: the last snapshot, and how far to trust it.
-
-    ``error`` says why the machine cannot be reached, empty while it answers. ``quality`` applies to every live
-    value; ``temperature_quality`` can be worse (a printer that fell silent behind an OctoPrint that did not).
-    ``last_seen`` is the last usable answer.
-    """
-
-    machine: Machine
-    quality: Quality
-    temperature_quality: Quality
-    reachable: bool
-    mes_status: MesStatus
-    stack_light: StackLight
-    poll_interval_s: float
-    error: str = ""
-    snapshot: Snapshot | None = None
-    last_seen: datetime | None = None
-
-    @property
-    def display_name(self) -> str:
-        """The file's name, else the printer profile's, else the address."""
-        profile = self.snapshot.profile_name if self.snapshot else None
-        return self.machine.name or profile or self.machine.address
-
-
-class AgentStatus(Struct, frozen=True, kw_only=True):
-    """What the agent says of itself. ``config_status`` is one sentence on the configuration in force."""
-
-    version: str
-    started_at: datetime
-    config_status: str

@@ -1,6 +1,6 @@
 """The loop around one source: when to ask, how long to wait, what to say while there is no answer.
 
-Floor 4. One poller per machine, each a task of its own: a slow or dead printer delays nobody else. A poller publishes
+One poller per machine, each a task of its own: a slow or dead printer delays nobody else. A poller publishes
 an `Observation` after every cycle, and also between cycles when the last answer gets too old to be trusted.
 """
 
@@ -19,7 +19,10 @@ from msgspec import Struct
 
 from .errors import SourceError, Starting, Unreachable
 from .health import Health
-from .model import Machine, MachineState, Observation, Quality, Snapshot, StateTable
+from .jobs import JobTracker
+from .journal import Journal
+from .model import Machine, MachineState, Quality, Snapshot, StateTable
+from .observation import Observation
 from .sources import Source
 from .store import Store
 
@@ -32,6 +35,7 @@ PATIENT_BACKOFF_S = 10.0
 STARTING_BACKOFF_S = 5.0
 JITTER = 0.2
 SENSOR_SILENT_S = 30.0
+RECORD_EVERY_S = 600.0
 SLOW_RESPONSE_S = 0.5
 MAX_SLOW_INTERVAL_S = 30.0
 _PACE_WINDOW = 11
@@ -93,7 +97,7 @@ def backoff_s(error: SourceError, failures: int, interval_s: float, dice: random
 
 
 class Poller:
-    """One machine's loop."""
+    """One machine's loop. With ``jobs`` it tells prints apart; ``journal`` keeps what happens to them."""
 
     def __init__(
         self,
@@ -107,6 +111,8 @@ class Poller:
         now: Callable[[], datetime],
         dice: random.Random,
         offset_s: float = 0.0,
+        jobs: JobTracker | None = None,
+        journal: Journal | None = None,
     ) -> None:
         self._machine = machine
         self._source = source
@@ -117,6 +123,8 @@ class Poller:
         self._now = now
         self._dice = dice
         self._offset_s = offset_s
+        self._jobs = jobs
+        self._journal = journal
         self._pace = Pace()
         self._snapshot: Snapshot | None = None
         self._last_seen: datetime | None = None
@@ -124,6 +132,7 @@ class Poller:
         self._failures = 0
         self._answered_at = 0.0  # monotonic; the start counts, so that silence from the beginning is silence
         self._sensors_at = 0.0
+        self._recorded_at = 0.0
         self._ageing: asyncio.TimerHandle | None = None
 
     async def run(self) -> Never:
@@ -144,6 +153,7 @@ class Poller:
             self._health.forget(part)
             if self._ageing is not None:
                 self._ageing.cancel()
+            await self._record_current()
 
     async def _cycle(self) -> float:
         """Ask once, publish, and say how many seconds to rest."""
@@ -167,10 +177,34 @@ class Poller:
             if not self._is_known(f"a bug of the agent ({kind})"):
                 log.exception("%s: a bug of the agent in reading this machine; the others go on", self._machine.id)
             return self._failed(SourceError(f"a bug of the agent ({kind}); its log has the details: please report it"))
+        await self._follow_jobs(snapshot)
         self._answered(snapshot)
         elapsed_s = loop.time() - started
         # At most half the time spent asking: a server slower than its interval gets room for its own work.
         return max(self._interval_s() - elapsed_s, min(elapsed_s, self._interval_s()))
+
+    async def _follow_jobs(self, snapshot: Snapshot) -> None:
+        """Tell prints apart, and have on the disk what is going to be shown."""
+        if self._jobs is None:
+            return
+        loop_time = asyncio.get_running_loop().time()
+        events = self._jobs.observe(snapshot, now=self._now(), monotonic_s=loop_time)
+        for event in events:
+            name, reason = event.run.file_name or "unknown file", event.run.reason
+            log.info("%s: job %s: %s%s", self._machine.id, event.kind.value, name, f" ({reason})" * bool(reason))
+        if self._journal is None:
+            return
+        if events:
+            await self._journal.record([event.run for event in events], events)
+            self._recorded_at = loop_time
+        elif self._jobs.current and loop_time - self._recorded_at > RECORD_EVERY_S:
+            await self._record_current()
+
+    async def _record_current(self) -> None:
+        """Bring the journal's row of the open run up to date: a power cut then knows better when it was last seen."""
+        if self._journal is not None and self._jobs is not None and self._jobs.current is not None:
+            await self._journal.record([self._jobs.current])
+            self._recorded_at = asyncio.get_running_loop().time()
 
     def _answered(self, snapshot: Snapshot) -> None:
         loop_time = asyncio.get_running_loop().time()
@@ -240,6 +274,7 @@ class Poller:
                 poll_interval_s=self._interval_s(),
                 error=str(self._error or ""),
                 snapshot=snapshot,
+                run=(self._jobs.current or self._jobs.last) if self._jobs else None,
                 last_seen=self._last_seen,
             )
         )

@@ -1,6 +1,6 @@
 """A text that must not be shown.
 
-Floor 0. Keys and passwords travel as ``Secret`` from the file they are read from to the one call that needs them.
+Keys and passwords travel as ``Secret`` from the file they are read from to the one call that needs them.
 """
 
 from __future__ import annotations

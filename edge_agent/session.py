@@ -1,6 +1,6 @@
 """The one HTTP session of the agent: pool, names, trust, and the translation of foreign errors.
 
-Floor 2. All HTTP sources share one `aiohttp.ClientSession` (two connections per host, kept alive). Whatever aiohttp,
+All HTTP sources share one `aiohttp.ClientSession` (two connections per host, kept alive). Whatever aiohttp,
 ssl or the resolver can raise becomes a `SourceError` here and nowhere else.
 """
 

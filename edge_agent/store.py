@@ -1,6 +1,6 @@
 """The latest observation of each machine: the process's only shared mutable state.
 
-Floor 2. Pollers publish, sinks watch. Everything happens on the event loop's thread, so no lock is needed.
+Pollers publish, sinks watch. Everything happens on the event loop's thread, so no lock is needed.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 
-from .model import AgentStatus, Observation
+from .observation import AgentStatus, Observation
 
 AGENT = ""
 """Stands for the agent itself among the changed ids; no machine's id is empty."""

@@ -1,6 +1,6 @@
 """The units used here.
 
-Floor 0. A unit is named once: its symbol for people, its UNECE Recommendation 20 code for OPC UA (OPC 10000-8,
+A unit is named once: its symbol for people, its UNECE Recommendation 20 code for OPC UA (OPC 10000-8,
 5.6.3.4), its suffix for Prometheus. Inside the agent a ratio is 0 to 1; percent exists only at the edges.
 """
 

@@ -1,6 +1,6 @@
 """What systemd hears: ready, one line of status, and a sign of life only while the agent does its work.
 
-Floor 4. Without systemd (``NOTIFY_SOCKET`` unset) nothing is sent and nothing else changes.
+Without systemd (``NOTIFY_SOCKET`` unset) nothing is sent and nothing else changes.
 """
 
 from __future__ import annotations

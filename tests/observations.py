@@ -7,16 +7,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from edge_agent.model import (
-    DEFAULT_STATE_TABLE,
-    Job,
-    Machine,
-    MachineState,
-    Observation,
-    Quality,
-    Snapshot,
-    Temperature,
-)
+from edge_agent.model import DEFAULT_STATE_TABLE, Job, Machine, MachineState, Quality, Snapshot, Temperature
+from edge_agent.observation import Observation
 
 AT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 SENSED_AT = datetime(2026, 3, 4, 5, 6, 5, tzinfo=UTC)

@@ -19,7 +19,10 @@ from datetime import UTC, datetime
 from typing import Any, ParamSpec
 
 from edge_agent.health import Health
-from edge_agent.model import DEFAULT_STATE_TABLE, Machine, MachineState, Observation, Snapshot, StateTable
+from edge_agent.jobs import JobTracker
+from edge_agent.journal import Journal
+from edge_agent.model import DEFAULT_STATE_TABLE, Machine, MachineState, Snapshot, StateTable
+from edge_agent.observation import Observation
 from edge_agent.poller import Poller, Polling
 from edge_agent.sources import Source
 from edge_agent.store import Store
@@ -136,6 +139,8 @@ async def polled(
     polling: Polling | None = None,
     states: StateTable = DEFAULT_STATE_TABLE,
     offset_s: float = 0.0,
+    jobs: JobTracker | None = None,
+    journal: Journal | None = None,
     seed: int = 1,
 ) -> AsyncIterator[Stage]:
     """A poller at work; ``source`` takes the place of the scripted one."""
@@ -152,6 +157,8 @@ async def polled(
         now=now,
         dice=random.Random(seed),
         offset_s=offset_s,
+        jobs=jobs,
+        journal=journal,
     )
     stage.task = asyncio.create_task(poller.run())
     try:

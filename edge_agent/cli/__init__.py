@@ -1,6 +1,6 @@
 """The commands: arguments, logging, event loop, exit codes.
 
-Floor 6. Each command is a file of its own beside this one.
+Each command is a file of its own beside this one.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The live table of `edge-agent demo`: all machines at a glance, in the terminal.
 
-Floor 6, a sink like any other. `render` makes the lines and is pure; `LiveTable` puts them on the screen, in place, or
+It is a sink like any other. `render` makes the lines and is pure; `LiveTable` puts them on the screen, in place, or
 where the output is a file or a pipe prints one line per change instead. Colour only repeats what a word says already.
 
 Names and file names come from printers and thus from anybody who can reach one: `plain` takes out what a terminal
@@ -21,7 +21,8 @@ from typing import Never, TextIO
 from msgspec import Struct
 
 from ..errors import UnavailableError
-from ..model import Observation, Quality, StackLight, Temperature
+from ..model import Quality, StackLight, Temperature
+from ..observation import Observation
 from ..store import Store
 
 _REST_S = 0.25  # between two drawings

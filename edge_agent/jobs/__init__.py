@@ -1,6 +1,6 @@
 """Print jobs: from a machine's snapshots to runs with a beginning, an end and an outcome.
 
-Floor 1: pure and synchronous, no I/O, no clock of its own.
+Pure and synchronous, no I/O, no clock of its own.
 """
 
 from __future__ import annotations

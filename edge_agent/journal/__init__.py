@@ -1,6 +1,6 @@
 """The journal: jobs and what happened to them, on a disk that loses its power at any moment.
 
-Floor 2, above `jobs`, whose structs it keeps.
+It stands above `jobs`, whose structs it keeps.
 """
 
 from __future__ import annotations

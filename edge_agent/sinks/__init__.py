@@ -1,6 +1,6 @@
 """What a sink is.
 
-Floor 3. A sink serves the store to somebody: an OPC UA client, a browser, a broker. It walks `edge_agent.items` for
+A sink serves the store to somebody: an OPC UA client, a browser, a broker. It walks `edge_agent.items` for
 names, units and values, so that a new data item needs no line here. A sink imports no source and no other sink, calls
 nothing on its left, and never makes a poller wait.
 """

@@ -1,6 +1,6 @@
 """What a source is: the page its author reads.
 
-Floor 3. A source is one file that knows one kind of printer API. It holds, in this order:
+A source is one file that knows one kind of printer API. It holds, in this order:
 
 1. its datasheet as the module docstring: endpoints, permission needed, sentinel values, which versions send which key;
 2. its options, a frozen struct: what the configuration must say to reach one machine;

@@ -1,6 +1,6 @@
 """A simulated printer: it prints for ever.
 
-Floor 3. For the demo, the smoke test of an image and soak runs. Nothing is behind it: no server, no task, no file.
+For the demo, the smoke test of an image and soak runs. Nothing is behind it: no server, no task, no file.
 
 Datasheet:
 

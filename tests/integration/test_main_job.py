@@ -66,6 +66,8 @@ async def test_a_print_is_running_with_its_file_progress_and_temperatures(shop: 
     await shop.mes.until("mark-one/Job/ElapsedTime", lambda seconds: seconds is not None and seconds > 0)
     await shop.mes.watch("mark-one")  # heaters appear when first reported
     await shop.mes.until("mark-one/Monitoring/Process/Tool0Setpoint", 205.0)
+    await shop.mes.until("mark-one/Job/Id", lambda text: text is not None and text.startswith("mark-one-"))
+    await shop.mes.until("mark-one/Job/Outcome", None, status="BadNoData")
     warm = await shop.mes.until("mark-one/Monitoring/Process/Tool0Temperature", lambda celsius: celsius > 25.0)
     assert warm.source_time is not None
 
@@ -76,6 +78,22 @@ async def test_a_pause_is_yellow_and_still_running(shop: Shop) -> None:
     await shop.mes.until("mark-one/Source/State", "Paused")
     await shop.mes.until("mark-one/Monitoring/Stacklight/Yellow", wanted=True)
     await shop.mes.until("mark-one/MesStatus", "Running")
+
+
+async def test_a_restarted_agent_knows_the_print_by_the_same_id(shop: Shop, tmp_path: Path) -> None:
+    before = await shop.mes.until("mark-one/Job/Id", lambda text: text is not None)
+    twin = AgentProcess(tmp_path / "twin")
+    twin.configure([machine(shop.octoprint.url, twin.secret("printer", shop.octoprint.keys[AGENT]), id="mark-one")])
+    await twin.start()
+    async with Endpoint(twin) as mes:
+        await mes.watch("mark-one")
+        first = await mes.until("mark-one/Job/Id", lambda text: text is not None)
+    await twin.kill()
+    async with twin, Endpoint(twin) as mes:
+        await mes.watch("mark-one")
+        again = await mes.until("mark-one/Job/Id", lambda text: text is not None)
+    assert again.value == first.value
+    assert first.value != before.value  # another agent's journal, another id
 
 
 async def test_a_resumed_print_is_green_again(shop: Shop) -> None:
@@ -92,6 +110,7 @@ async def test_a_cancelled_print_leaves_an_idle_printer_without_progress(shop: S
     await shop.mes.until("mark-one/MesStatus", "Idle", within_s=20)
     await shop.mes.until("mark-one/Job/Progress", None, status="BadNoData")
     await shop.mes.until("mark-one/Job/FileName", "long.gcode")
+    await shop.mes.until("mark-one/Job/Outcome", "cancelled")
 
 
 async def test_a_finished_print_ends_at_100_percent(shop: Shop) -> None:
@@ -101,6 +120,10 @@ async def test_a_finished_print_ends_at_100_percent(shop: Shop) -> None:
     await shop.mes.until("mark-one/MesStatus", "Idle", within_s=20)
     await shop.mes.until("mark-one/Job/Progress", 100.0)
     await shop.mes.until("mark-one/Job/RemainingTime", 0.0)
+    await shop.mes.until("mark-one/Job/Outcome", "completed")
+    began = await shop.mes.until("mark-one/Job/StartTime", lambda time: time is not None)
+    ended = await shop.mes.until("mark-one/Job/EndTime", lambda time: time is not None)
+    assert 3 < (ended.value - began.value).total_seconds() < 15
 
 
 async def test_a_firmware_fault_is_stopped_and_red_with_its_text(shop: Shop) -> None:
@@ -110,6 +133,7 @@ async def test_a_firmware_fault_is_stopped_and_red_with_its_text(shop: Shop) -> 
     await shop.mes.until("mark-one/MesStatus", "Stopped")
     await shop.mes.until("mark-one/Monitoring/Stacklight/Red", wanted=True)
     await shop.mes.until("mark-one/Source/Error", lambda text: text != "")
+    await shop.mes.until("mark-one/Job/Outcome", "failed")
     await shop.mes.until("mark-one/Monitoring/Process/Tool0Temperature", None, status="BadNotConnected")
     await shop.mes.until("mark-one/Source/Reachable", wanted=True)
     await shop.octoprint.connect()
@@ -170,6 +194,7 @@ async def test_a_server_restarted_in_mid_print_comes_back_by_itself(shop: Shop) 
     await shop.mes.until("mark-one/Source/Reachable", wanted=False)
     await shop.mes.until("mark-one/Source/Reachable", wanted=True, within_s=20)
     await shop.mes.until("mark-one/MesStatus", "Idle", within_s=20)
+    await shop.mes.until("mark-one/Job/Outcome", lambda text: text in {"lost", "failed"})
 
 
 async def test_a_frozen_server_makes_values_uncertain_and_then_good_again(shop: Shop) -> None:

@@ -16,7 +16,8 @@ from resource import getpagesize
 from typing import Never
 
 from edge_agent.health import Health
-from edge_agent.model import DEFAULT_STATE_TABLE, MachineState, MesStatus, Observation, Quality
+from edge_agent.model import DEFAULT_STATE_TABLE, MachineState, MesStatus, Quality
+from edge_agent.observation import Observation
 from edge_agent.store import Store
 from tests.soak.asked import IDLE_INTERVALS
 from tests.soak.life import Life

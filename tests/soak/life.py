@@ -13,7 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Never
 
-from edge_agent.model import MachineState, Observation
+from edge_agent.model import MachineState
+from edge_agent.observation import Observation
 from tests.double import OctoPrintDouble
 from tests.soak.asked import IDLE_INTERVALS, IDLE_STATES, Asked
 from tests.virtual_time import now

@@ -22,7 +22,8 @@ import pytest
 import uvloop
 
 from edge_agent.health import Health
-from edge_agent.model import DEFAULT_STATE_TABLE, Machine, Observation, Quality
+from edge_agent.model import DEFAULT_STATE_TABLE, Machine, Quality
+from edge_agent.observation import Observation
 from edge_agent.poller import Poller, Polling
 from edge_agent.secret import Secret
 from edge_agent.session import open_session

@@ -10,17 +10,9 @@ from msgspec.structs import replace
 
 from edge_agent import units
 from edge_agent.items import ITEMS, DataItem, Kind, Reading, Scope, heater_items, heaters, read
-from edge_agent.model import (
-    Job,
-    Machine,
-    MachineState,
-    MesStatus,
-    Observation,
-    Quality,
-    Snapshot,
-    StackLight,
-    Temperature,
-)
+from edge_agent.jobs import JobRun, Outcome
+from edge_agent.model import Job, Machine, MachineState, MesStatus, Quality, Snapshot, StackLight, Temperature
+from edge_agent.observation import Observation
 from tests.answers import snapshot_of
 from tests.double import situations
 
@@ -52,6 +44,15 @@ SNAPSHOT = Snapshot(
     profile_name="Bench",
     software_version="OctoPrint 1.11.8",
 )
+RUN = JobRun(
+    id="bench-1-20260301T055548-3f9a1c",
+    machine_id="bench-1",
+    started_at=SEEN - timedelta(seconds=252),
+    updated_at=SEEN,
+    ended_at=SEEN,
+    outcome=Outcome.FAILED,
+    reason="Thermal Runaway",
+)
 PRINTING = Observation(
     machine=MACHINE,
     quality=Quality.GOOD,
@@ -61,6 +62,7 @@ PRINTING = Observation(
     stack_light=StackLight.GREEN_BLINKING,
     poll_interval_s=1.0,
     snapshot=SNAPSHOT,
+    run=RUN,
     last_seen=SEEN,
 )
 UNHEARD = replace(
@@ -153,7 +155,9 @@ def test_a_printer_that_is_off_and_cannot_be_reached_is_first_of_all_not_reached
     assert read(TOOL, replace(off, quality=Quality.NO_COMMUNICATION)).quality is Quality.NO_COMMUNICATION
 
 
-EMPTY = with_snapshot(PRINTING, replace(SNAPSHOT, job=Job(), temperatures={}, profile_name=None, software_version=None))
+EMPTY = with_snapshot(
+    replace(PRINTING, run=None), replace(SNAPSHOT, job=Job(), temperatures={}, profile_name=None, software_version=None)
+)
 ALWAYS_TOLD = {"Source/State", "Source/ResponseTime"}
 
 
@@ -346,3 +350,18 @@ def test_a_set_point_of_zero_is_off_and_not_unknown() -> None:
 )
 def test_a_unit_has_the_number_that_opc_ua_lists_for_it(unit: units.Unit, number: int) -> None:
     assert unit.opcua_id == number
+
+
+def test_a_print_that_goes_on_has_a_start_and_no_end() -> None:
+    going_on = replace(PRINTING, run=replace(RUN, ended_at=None, outcome=None, reason=""))
+    values = {item.id: read(item, going_on) for item in ITEMS}
+    assert values["Job/Id"].value == RUN.id
+    assert values["Job/StartTime"].value == RUN.started_at
+    for path in ("Job/EndTime", "Job/Outcome", "Job/OutcomeReason"):
+        assert (values[path].value, values[path].quality) == (None, Quality.NO_DATA)
+
+
+def test_a_print_that_ended_tells_how_and_why() -> None:
+    values = {item.id: read(item, PRINTING).value for item in ITEMS}
+    assert (values["Job/EndTime"], values["Job/Outcome"]) == (SEEN, "failed")
+    assert values["Job/OutcomeReason"] == "Thermal Runaway"

@@ -19,7 +19,8 @@ from msgspec.structs import replace
 
 from edge_agent.errors import UnavailableError
 from edge_agent.health import Health
-from edge_agent.model import AgentStatus, Job, MachineState, Quality, Temperature
+from edge_agent.model import Job, MachineState, Quality, Temperature
+from edge_agent.observation import AgentStatus
 from edge_agent.secret import Secret
 from edge_agent.sinks.opcua import OpcUaOptions, OpcUaSink, OpcUaUser
 from edge_agent.store import Store

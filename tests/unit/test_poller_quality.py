@@ -9,15 +9,8 @@ import pytest
 from msgspec.structs import replace
 
 from edge_agent.errors import NoPermission, SourceError, Unreachable, WrongKey
-from edge_agent.model import (
-    DEFAULT_STATE_TABLE,
-    MachineState,
-    MesStatus,
-    Observation,
-    Quality,
-    StackLight,
-    StateRow,
-)
+from edge_agent.model import DEFAULT_STATE_TABLE, MachineState, MesStatus, Quality, StackLight, StateRow
+from edge_agent.observation import Observation
 from edge_agent.poller import Polling
 from tests.scripted import FOR_EVER_S, START, polled, says, virtual
 

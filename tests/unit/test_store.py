@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from edge_agent.model import AgentStatus, Machine, MesStatus, Observation, Quality, StackLight
+from edge_agent.model import Machine, MesStatus, Quality, StackLight
+from edge_agent.observation import AgentStatus, Observation
 from edge_agent.store import AGENT, Store, Watch
 
 NOW = datetime(2026, 3, 1, 6, 0, tzinfo=UTC)

@@ -20,12 +20,12 @@ from edge_agent.model import (
     Machine,
     MachineState,
     MesStatus,
-    Observation,
     Quality,
     Snapshot,
     StackLight,
     Temperature,
 )
+from edge_agent.observation import Observation
 from edge_agent.sinks import Sink
 from edge_agent.store import Store
 

@@ -13,7 +13,7 @@ from typing import cast
 from asyncua import Server, ua
 from msgspec import Struct
 
-from ...model import AgentStatus
+from ...observation import AgentStatus
 from .values import node_id
 
 _OPC = "http://opcfoundation.org/UA/"

@@ -6,7 +6,8 @@ from asyncua import ua
 from msgspec.structs import replace
 
 from ...items import ITEMS, DataItem, Kind, Reading, heater_items, heaters, read
-from ...model import Observation, Quality
+from ...model import Quality
+from ...observation import Observation
 from . import values
 from .address_space import AddressSpace, object_item, variable_item
 

@@ -1,0 +1,85 @@
+"""What a poller tells of prints, and what the journal holds by then."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from pathlib import Path
+
+from edge_agent.jobs import JobEvent, JobRun, JobTracker, Outcome
+from edge_agent.journal import Journal
+from edge_agent.model import Job, MachineState, Snapshot
+from edge_agent.poller import RECORD_EVERY_S
+from tests.scripted import Stage, polled, says, virtual
+
+
+def printing(elapsed_s: float) -> Job:
+    return Job(file_name="gear.gcode", file_path="gear.gcode", progress_ratio=elapsed_s / 9000, elapsed_s=elapsed_s)
+
+
+def shown(stage: Stage) -> JobRun | None:
+    return stage.latest.run
+
+
+@virtual
+async def test_a_print_is_shown_with_its_run_from_its_start_to_its_outcome() -> None:
+    async with polled(says(MachineState.READY), jobs=JobTracker("ender")) as stage:
+        await asyncio.sleep(1.5)
+        assert shown(stage) is None
+        stage.source.turn = says(MachineState.PRINTING, job=printing(1))
+        await asyncio.sleep(1)
+        run = shown(stage)
+        assert run is not None
+        assert run.is_open
+        stage.source.turn = says(MachineState.FAULT, error="Thermal Runaway")
+        await asyncio.sleep(1)
+        ended = shown(stage)
+        assert ended is not None
+        assert (ended.id, ended.outcome, ended.reason) == (run.id, Outcome.FAILED, "Thermal Runaway")
+
+
+@virtual
+async def test_a_run_is_in_the_journal_before_anybody_is_shown_it(tmp_path: Path) -> None:
+    shown_at_record: list[JobRun | None] = []
+
+    class Witness(Journal):
+        async def record(self, runs: Iterable[JobRun], events: Iterable[JobEvent] = ()) -> bool:
+            shown_at_record.append(stage.latest.run)
+            return await super().record(runs, events)
+
+    journal = await Witness.open(tmp_path / "journal.db")
+    async with polled(says(MachineState.READY), jobs=JobTracker("ender"), journal=journal) as stage:
+        await asyncio.sleep(1.5)
+        stage.source.turn = says(MachineState.PRINTING, job=printing(1))
+        await asyncio.sleep(1)
+        assert shown_at_record == [None]
+        assert stage.latest.run == await journal.open_run("ender")
+    await journal.close()
+
+
+@virtual
+async def test_the_open_run_is_brought_up_to_date_now_and_then_and_at_the_end(tmp_path: Path) -> None:
+    journal = await Journal.open(tmp_path / "journal.db")
+
+    async def recorded_s() -> float:
+        run = await journal.open_run("ender")
+        assert run is not None
+        assert run.elapsed_s is not None
+        return run.elapsed_s
+
+    async with polled(says(MachineState.READY), jobs=JobTracker("ender"), journal=journal) as stage:
+        await asyncio.sleep(1.5)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+
+        def going_on() -> Snapshot:
+            return says(MachineState.PRINTING, job=printing(loop.time() - began))()
+
+        stage.source.turn = going_on
+        await asyncio.sleep(RECORD_EVERY_S / 2)
+        assert await recorded_s() < 5
+        await asyncio.sleep(RECORD_EVERY_S)
+        assert RECORD_EVERY_S - 5 < await recorded_s() < RECORD_EVERY_S + 5
+        await asyncio.sleep(RECORD_EVERY_S / 4)
+    assert await recorded_s() > RECORD_EVERY_S * 1.7
+    await journal.close()
