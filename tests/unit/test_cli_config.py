@@ -11,6 +11,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from edge_agent.cli.check import Probe, ProbeResult, check
@@ -269,7 +270,6 @@ GOOD = {"type": "Octoprint", "url": "http://a", "authentication_file_path": KEY,
     ],
 )
 def test_schema_agrees_with_the_loader(value: Any, valid: bool, folder: Path) -> None:
-    jsonschema = pytest.importorskip("jsonschema")
     assert jsonschema.Draft202012Validator(read_schema()).is_valid(value) is valid
     (folder / "config.json").write_text(json.dumps(value))
     assert (run_check(folder)[0] is ExitCode.OK) is valid
