@@ -22,6 +22,7 @@ from msgspec.structs import replace
 from . import __version__
 from .config import Config, ConfigFileError
 from .errors import EdgeAgentError, UnavailableError
+from .files import write_private
 from .health import Health
 from .journal import Journal
 from .machines import Machines
@@ -209,9 +210,7 @@ def device_uuid(state_dir: Path) -> str:
             return str(uuid.UUID(path.read_text(encoding="ascii").strip()))
         state_dir.mkdir(parents=True, exist_ok=True)
         made = str(uuid.uuid4())
-        temporary = path.with_suffix(".new")
-        temporary.write_text(made + "\n", encoding="ascii")
-        temporary.replace(path)
+        write_private(path, f"{made}\n".encode())
     except OSError as error:
         raise UnavailableError(
             f"state folder {state_dir}: {error.strerror}; give this user write access, or choose another by --state-dir"

@@ -12,8 +12,8 @@ import msgspec
 from ..config import Config, ConfigFileError, load
 from ..config.load import read_document
 from ..config.newest import Newest, content_of, newest, redacted
-from ..config.write import give, owner_of, write_private
 from ..errors import EdgeAgentError, ExitCode, UnavailableError
+from ..files import give, owner_of, write_private
 
 _PERMISSIONS = 0o777
 

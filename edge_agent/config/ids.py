@@ -15,9 +15,9 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ..files import write_private
 from .jsonc import JsonError, read_limited
 from .problem import Problem, Severity
-from .write import write_private
 
 _SIZE_LIMIT_BYTES = 16 * 1024 * 1024
 _ID_LENGTH = 64
@@ -164,16 +164,16 @@ class IdsFile:
 
     def read(self) -> Memory:
         """What is remembered; nothing if the file is missing or damaged."""
-        if not self._file.exists():
-            return Memory()
         try:
+            if not self._file.exists():
+                return Memory()
             return msgspec.json.decode(read_limited(self._file, _SIZE_LIMIT_BYTES), type=Memory)
         except (msgspec.DecodeError, RecursionError):
             self._corrupt = True
             self._warn(f"is damaged, so ids are made anew; the damaged file is kept as {self._file.name}.bad")
-        except JsonError as error:
+        except (JsonError, OSError) as error:
             self._usable = False
-            self._warn(error.text)
+            self._warn(error.text if isinstance(error, JsonError) else f"cannot be read: {error.strerror}")
         return Memory()
 
     def write(self, memory: Memory) -> None:

@@ -129,6 +129,16 @@ async def test_a_bad_configuration_at_the_start_ends_the_agent_with_78(agent: Ag
     assert "Traceback" not in agent.log
 
 
+async def test_a_state_folder_that_cannot_be_used_ends_the_agent_with_69_and_a_sentence(
+    agent: AgentProcess, left: OctoPrintDouble
+) -> None:
+    agent.configure([machine(left.url, agent.secret("key", KEY))])
+    agent.state_dir.write_text("a file in its place")
+    assert await agent.exit_code() == 69
+    assert f"state folder {agent.state_dir}" in agent.log
+    assert "Traceback" not in agent.log
+
+
 async def test_sigterm_ends_the_agent_with_0(agent: AgentProcess, left: OctoPrintDouble) -> None:
     agent.configure([machine(left.url, agent.secret("key", KEY))])
     await agent.start()

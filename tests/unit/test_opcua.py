@@ -389,6 +389,16 @@ async def test_the_private_key_is_readable_by_its_owner_only(closed_bench: Bench
     assert (closed_bench.folder / "pki" / "private-key.pem").stat().st_mode & 0o777 == 0o600
 
 
+async def test_damaged_certificate_files_end_the_start_with_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "pki").mkdir()
+    for name in ("certificate.der", "private-key.pem"):
+        (tmp_path / "pki" / name).write_bytes(b"cut off")
+    with pytest.raises(UnavailableError, match="its files are damaged; restore them"):
+        async with Bench(tmp_path, anonymous=True).running():
+            pass
+    assert (tmp_path / "pki" / "certificate.der").read_bytes() == b"cut off"  # not ours to delete
+
+
 async def test_every_port_serves_the_same_machines_and_the_certificate_is_kept(tmp_path: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
-import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +19,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from ...errors import UnavailableError
+from ...files import write_private
 from .options import OpcUaOptions
 
 log = logging.getLogger(__name__)
@@ -88,13 +89,25 @@ def restrict(server: Server, *, anonymous: bool) -> None:
 
 
 async def load_certificate(server: Server, folder: Path, *, application_uri: str, hostname: str) -> None:
-    """Give the server its certificate, made at the first start and kept in ``folder`` (key mode 0600)."""
+    """Give the server its certificate, made at the first start and kept in ``folder`` (both files mode 0600).
+
+    Raises:
+        UnavailableError: the folder or what is in it cannot be used.
+    """
     certificate, key = folder / "certificate.der", folder / "private-key.pem"
-    if not (certificate.exists() and key.exists()):
-        await asyncio.to_thread(_make_certificate, certificate, key, application_uri, hostname)
-        log.info("made the endpoint's certificate: %s", certificate)
-    await server.load_certificate(certificate)
-    await server.load_private_key(key)
+    try:
+        if not (certificate.exists() and key.exists()):
+            await asyncio.to_thread(_make_certificate, certificate, key, application_uri, hostname)
+            log.info("made the endpoint's certificate: %s", certificate)
+        await server.load_certificate(certificate)
+        await server.load_private_key(key)
+    except OSError as error:
+        raise UnavailableError(f"certificate folder {folder}: {error.strerror}; give this user write access") from error
+    except ValueError as error:
+        raise UnavailableError(
+            f"certificate folder {folder}: its files are damaged; restore them from a backup, or delete both to get "
+            "new ones, which clients will have to trust again"
+        ) from error
 
 
 def _make_certificate(certificate: Path, key: Path, application_uri: str, hostname: str) -> None:
@@ -108,14 +121,9 @@ def _make_certificate(certificate: Path, key: Path, application_uri: str, hostna
         [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH],
         days=_CERTIFICATE_DAYS,
     )
-    _write_private(key, cert_gen.dump_private_key_as_pem(private_key))
-    certificate.write_bytes(made.public_bytes(Encoding.DER))
+    write_private(key, cert_gen.dump_private_key_as_pem(private_key))
+    write_private(certificate, made.public_bytes(Encoding.DER))
 
 
 def _names(hostname: str) -> list[x509.GeneralName]:
     return [x509.DNSName(name) for name in dict.fromkeys([hostname, socket.gethostname(), "localhost"])]
-
-
-def _write_private(path: Path, content: bytes) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(content)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.config.ids import Identity, Memory, assign, slug, updated
+from edge_agent.config.ids import Identity, IdsFile, Memory, assign, slug, updated
 
 from .conftest import Folder, machine
 
@@ -163,3 +164,17 @@ def test_ids_are_unique_valid_stable_and_never_reused(fleets: list[list[Identity
             former = owners.setdefault(id_, [])
             assert not former or any(each.name == old.name or each.url == old.url for old in former)
             former.append(each)
+
+
+def test_a_state_folder_that_may_not_be_looked_into_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(_: Path) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "exists", forbidden)
+    file = IdsFile(tmp_path)
+    assert file.read() == Memory()
+    assert [problem.text for problem in file.problems] == ["cannot be read: Permission denied"]
+    file.write(Memory())
+    assert list(tmp_path.iterdir()) == []
