@@ -29,7 +29,7 @@ from .machines import Machines
 from .observation import AgentStatus
 from .session import open_session
 from .sinks import Sink
-from .sinks.opcua import OpcUaSink
+from .sinks.opcua.server import OpcUaSink
 from .store import Store
 from .watchdog import Watchdog, watchdog_interval_s
 
@@ -40,7 +40,7 @@ _ASKED_TO_STOP = "asked to stop"
 
 
 def utc_now() -> datetime:
-    """The wall clock; the only place that reads it."""
+    """The wall clock of everything that runs."""
     return datetime.now(UTC)
 
 

@@ -125,6 +125,7 @@ class Poller:
         self._offset_s = offset_s
         self._jobs = jobs
         self._journal = journal
+        self._run = (jobs.current or jobs.last) if jobs else None
         self._pace = Pace()
         self._snapshot: Snapshot | None = None
         self._last_seen: datetime | None = None
@@ -162,6 +163,7 @@ class Poller:
         try:
             async with asyncio.timeout(self._polling.timeout_s):
                 snapshot = await self._source.fetch()
+            await self._follow_jobs(snapshot)
         except SourceError as error:
             return self._failed(error)
         except TimeoutError:
@@ -177,7 +179,6 @@ class Poller:
             if not self._is_known(f"a bug of the agent ({kind})"):
                 log.exception("%s: a bug of the agent in reading this machine; the others go on", self._machine.id)
             return self._failed(SourceError(f"a bug of the agent ({kind}); its log has the details: please report it"))
-        await self._follow_jobs(snapshot)
         self._answered(snapshot)
         elapsed_s = loop.time() - started
         # At most half the time spent asking: a server slower than its interval gets room for its own work.
@@ -192,13 +193,13 @@ class Poller:
         for event in events:
             name, reason = event.run.file_name or "unknown file", event.run.reason
             log.info("%s: job %s: %s%s", self._machine.id, event.kind.value, name, f" ({reason})" * bool(reason))
-        if self._journal is None:
-            return
-        if events:
+        if events and self._journal is not None:
             await self._journal.record([event.run for event in events], events)
             self._recorded_at = loop_time
-        elif self._jobs.current and loop_time - self._recorded_at > RECORD_EVERY_S:
+        elif loop_time - self._recorded_at > RECORD_EVERY_S:
             await self._record_current()
+        # Only now: a value that ages while the disk is slow is published too, and must not tell what is not safe yet.
+        self._run = self._jobs.current or self._jobs.last
 
     async def _record_current(self) -> None:
         """Bring the journal's row of the open run up to date: a power cut then knows better when it was last seen."""
@@ -274,7 +275,7 @@ class Poller:
                 poll_interval_s=self._interval_s(),
                 error=str(self._error or ""),
                 snapshot=snapshot,
-                run=(self._jobs.current or self._jobs.last) if self._jobs else None,
+                run=self._run,
                 last_seen=self._last_seen,
             )
         )

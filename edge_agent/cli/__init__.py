@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .. import __version__
@@ -40,12 +40,34 @@ def parser() -> argparse.ArgumentParser:
     migrate.add_argument("--write", action="store_true", help="write it, and keep the old file beside it")
 
     demo = commands.add_parser("demo", help="simulated printers on a local endpoint, no config needed")
-    demo.add_argument("--printers", type=int, default=6, metavar="N", help="default: %(default)s")
-    demo.add_argument("--port", type=int, default=4840, metavar="P", help="default: %(default)s, or the next free one")
-    demo.add_argument("--speed", type=float, default=5.0, metavar="X", help="how much faster than life; default: 5")
+    demo.add_argument("--printers", type=_number(int, 1, 100), default=6, metavar="N", help="default: %(default)s")
+    demo.add_argument(
+        "--port",
+        type=_number(int, 1, 65535),
+        default=4840,
+        metavar="P",
+        help="default: %(default)s, or the next free one",
+    )
+    demo.add_argument(
+        "--speed",
+        type=_number(float, 0.1, 1000),
+        default=5.0,
+        metavar="X",
+        help="how much faster than life; default: 5",
+    )
 
     commands.add_parser("schema", help="JSON Schema of config.json")
     return top
+
+
+def _number(kind: type[int | float], least: float, most: float) -> Callable[[str], float]:
+    def number(text: str) -> float:
+        value = kind(text)
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"must be from {least:g} to {most:g}, not {text}")
+        return value
+
+    return number
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

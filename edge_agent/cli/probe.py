@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 
-from ..agent import utc_now
 from ..config import MachineConfig
 from ..errors import AccessDenied, NoPermission, SourceError, WrongTarget
 from ..session import open_session
@@ -17,7 +17,7 @@ async def probe(machine: MachineConfig) -> ProbeResult:
     assert isinstance(machine.source, OctoPrintOptions)  # noqa: S101 - the only kind a file can name
     loop = asyncio.get_running_loop()
     async with open_session() as session:
-        source = OctoPrint(machine.source, session=session, now=utc_now, monotonic=loop.time)
+        source = OctoPrint(machine.source, session=session, now=lambda: datetime.now(UTC), monotonic=loop.time)
         try:
             identity = await source.identify()
             snapshot = await source.fetch()

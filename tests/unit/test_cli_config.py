@@ -8,12 +8,15 @@ import json
 import os
 import re
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 
+from edge_agent.cli import main
 from edge_agent.cli.check import Probe, ProbeResult, check
 from edge_agent.cli.migrate import migrate
 from edge_agent.cli.schema import schema
@@ -307,3 +310,23 @@ def test_secrets_belong_to_the_agents_user(folder: Path) -> None:
     paths = ["secrets", "secrets/buero.key", "state/ids.json", "config.json"]
     owners = [((folder / path).stat().st_uid, (folder / path).stat().st_gid) for path in paths]
     assert owners == [(1234, 1235), (1234, 1235), (1234, 1235), (0, 1235)]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--printers", "0"], ["--port", "70000"], ["--speed", "0"], ["--speed", "nan"], ["--speed", "x"]]
+)
+def test_a_demo_that_cannot_be_is_a_usage_error(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["demo", *arguments])
+    assert ended.value.code == ExitCode.USAGE
+    assert arguments[0] in capsys.readouterr().err
+
+
+def test_check_does_not_wait_for_the_opc_ua_stack(folder: Path) -> None:
+    command = "import sys; from edge_agent.cli import main; main(sys.argv[1:]); sys.exit('asyncua' in sys.modules)"
+    ended = subprocess.run(
+        [sys.executable, "-c", command, "check", "--config", str(folder / "config.json"), "--state-dir", str(folder)],
+        capture_output=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, b"")

@@ -22,7 +22,8 @@ from edge_agent.health import Health
 from edge_agent.model import Job, MachineState, Quality, Temperature
 from edge_agent.observation import AgentStatus
 from edge_agent.secret import Secret
-from edge_agent.sinks.opcua import OpcUaOptions, OpcUaSink, OpcUaUser
+from edge_agent.sinks.opcua import OpcUaOptions, OpcUaUser
+from edge_agent.sinks.opcua.server import OpcUaSink
 from edge_agent.store import Store
 from tests.integration.endpoint import CLIENT_URI, client_certificate
 from tests.observations import AT, MACHINE, PRINTING, SENSED_AT, observation

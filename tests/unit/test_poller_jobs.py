@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 
 from edge_agent.jobs import JobEvent, JobRun, JobTracker, Outcome
 from edge_agent.journal import Journal
-from edge_agent.model import Job, MachineState, Snapshot
+from edge_agent.model import Job, MachineState, Quality, Snapshot
 from edge_agent.poller import RECORD_EVERY_S
 from tests.scripted import Stage, polled, says, virtual
 
@@ -44,14 +45,17 @@ async def test_a_run_is_in_the_journal_before_anybody_is_shown_it(tmp_path: Path
 
     class Witness(Journal):
         async def record(self, runs: Iterable[JobRun], events: Iterable[JobEvent] = ()) -> bool:
+            recorded = await super().record(runs, events)
+            await asyncio.sleep(10)  # a slow card: meanwhile values age, and are published as uncertain
             shown_at_record.append(stage.latest.run)
-            return await super().record(runs, events)
+            assert stage.latest.quality is Quality.UNCERTAIN
+            return recorded
 
     journal = await Witness.open(tmp_path / "journal.db")
     async with polled(says(MachineState.READY), jobs=JobTracker("ender"), journal=journal) as stage:
         await asyncio.sleep(1.5)
         stage.source.turn = says(MachineState.PRINTING, job=printing(1))
-        await asyncio.sleep(1)
+        await asyncio.sleep(10.9)
         assert shown_at_record == [None]
         assert stage.latest.run == await journal.open_run("ender")
     await journal.close()
@@ -83,3 +87,15 @@ async def test_the_open_run_is_brought_up_to_date_now_and_then_and_at_the_end(tm
         await asyncio.sleep(RECORD_EVERY_S / 4)
     assert await recorded_s() > RECORD_EVERY_S * 1.7
     await journal.close()
+
+
+@virtual
+async def test_a_bug_in_telling_jobs_costs_the_machine_and_not_the_agent() -> None:
+    class Confused(JobTracker):
+        def observe(self, snapshot: Snapshot, *, now: datetime, monotonic_s: float) -> tuple[JobEvent, ...]:  # noqa: ARG002 - theirs
+            raise ZeroDivisionError
+
+    async with polled(says(MachineState.READY), jobs=Confused("ender")) as stage:
+        await asyncio.sleep(5)
+        assert not stage.task.done()
+        assert "a bug of the agent (ZeroDivisionError)" in stage.latest.error

@@ -10,6 +10,6 @@ Only this room knows asyncua. What asyncua gets wrong is put right here, each wi
 """
 
 from .options import ClientCertificates, OpcUaOptions, OpcUaUser
-from .server import OpcUaSink
 
-__all__ = ["ClientCertificates", "OpcUaOptions", "OpcUaSink", "OpcUaUser"]
+# The sink itself is in `server`: whoever only reads a configuration need not load asyncua.
+__all__ = ["ClientCertificates", "OpcUaOptions", "OpcUaUser"]
