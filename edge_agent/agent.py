@@ -102,9 +102,10 @@ class Agent:
     async def _serve(self) -> None:
         loop = asyncio.get_running_loop()
         health = Health(monotonic=loop.time)
+        identity = device_uuid(self._state_dir)
         opcua = OpcUaSink(
             self._config.opcua,
-            device_uuid=device_uuid(self._state_dir),
+            device_uuid=identity,
             certificate_folder=self._state_dir / "pki",
             health=health,
         )
@@ -123,6 +124,7 @@ class Agent:
                 health=health,
                 now=self._now,
                 dice=self._dice,
+                device_uuid=identity,
             )
             for sink in (opcua, *self._extra_sinks):
                 tasks.create_task(sink.run(self.store), name=type(sink).__name__)

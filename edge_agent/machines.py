@@ -49,6 +49,7 @@ class Machines:
         health: Health,
         now: Callable[[], datetime],
         dice: random.Random,
+        device_uuid: str,
     ) -> None:
         self._tasks = tasks
         self._session = session
@@ -57,6 +58,7 @@ class Machines:
         self._health = health
         self._now = now
         self._dice = dice
+        self._device_uuid = device_uuid
         self._running: dict[str, _Running] = {}
         self._shared: tuple[Polling, StateTable] | None = None
 
@@ -90,7 +92,7 @@ class Machines:
                 idle_interval_s=max(entry.poll_interval_s, polling.idle_interval_s),
             )
         poller = Poller(
-            machine=entry.machine,
+            machine=replace(entry.machine, instance_uri=f"urn:edge-agent:{self._device_uuid}:{entry.machine.id}"),
             source=make_source(entry.source, session=self._session, now=self._now),
             store=self._store,
             health=self._health,

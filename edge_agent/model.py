@@ -5,18 +5,31 @@ Frozen structs, no I/O. A source fills a `Snapshot`; the poller wraps it into an
 Numbers carry their unit in their name; a ratio is 0 to 1; times are UTC. ``None`` always means "the machine does not
 say", never zero.
 
-State table (what each state means to an MES; the file's ``states`` key overrides single cells):
+State table: what each state means to an MES (MesStatus, stack light), to OPC 40001-1 (item state, operation mode) and
+to OPC 40501-1 (the tool's mode, the program's state). The file's ``states`` key overrides single cells.
 
-    state        from OctoPrint                              MesStatus   stack light
-    unreachable  no answer (a quality, not a state)          Offline     off
-    off          printer switched off or not connected       Offline     off
-    connecting   OctoPrint is opening the serial port        Offline     off
-    fault        "Error", "Offline after error"              Stopped     red
-    ready        operational                                 Idle        green
-    done         operational, the last print is at 100 %     Idle        green
-    starting ... printing, pausing, resuming, finishing,
-                 cancelling                                  Running     green blinking
-    paused       paused                                      Running     yellow
+    state        from OctoPrint                         MesStatus  light           item          mode
+    off          printer switched off or not connected  Offline    off             NotAvailable  None
+    connecting   OctoPrint is opening the serial port   Offline    off             NotAvailable  None
+    fault        "Error", "Offline after error"         Stopped    red             OutOfService  None
+    failed       fault, and it ended a print            Stopped    red             OutOfService  Processing
+    ready        operational                            Idle       green           NotExecuting  Processing
+    cancelled    ready, the last print was cancelled    Idle       green           NotExecuting  Processing
+                 and its file is still selected
+    done         operational, last print at 100 %       Idle       green           NotExecuting  Processing
+    starting ... printing, pausing, resuming,           Running    green blinking  Executing     Processing
+                 finishing, cancelling
+    paused       paused                                 Running    yellow          NotExecuting  Processing
+    unreachable  no answer (a quality, not a state)     Offline    off             the last one, with bad quality
+
+    state                              tool mode                   program
+    off, connecting, fault             Other                       Initializing
+    failed                             Other                       Aborted
+    ready                              Manual                      Initializing
+    cancelled                          Manual                      Aborted
+    done                               Manual                      Ended
+    starting ... cancelling            Automatic                   Running
+    paused                             AutoWithManualIntervention  Interrupted
 """
 
 from __future__ import annotations
@@ -26,6 +39,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 
 class MachineState(enum.StrEnum):
@@ -48,6 +62,28 @@ class MachineState(enum.StrEnum):
     def connected(self) -> bool:
         """The printer itself answers its controller, so its sensors mean something."""
         return self not in {MachineState.OFF, MachineState.CONNECTING, MachineState.FAULT}
+
+    @property
+    def busy(self) -> bool:
+        """The printer has been given work, and is not at its end."""
+        return self.connected and self not in {MachineState.READY, MachineState.DONE}
+
+
+class Aftermath(enum.StrEnum):
+    """What a state means once it is known how the last print ended."""
+
+    FAILED = "failed"
+    """`MachineState.FAULT`, and it ended a print."""
+    CANCELLED = "cancelled"
+    """`MachineState.READY`, with the file still selected whose print was cancelled."""
+
+    @property
+    def of(self) -> MachineState:
+        """The state it refines."""
+        return MachineState.FAULT if self is Aftermath.FAILED else MachineState.READY
+
+
+Situation = MachineState | Aftermath
 
 
 class Quality(enum.StrEnum):
@@ -90,40 +126,130 @@ class StackLight(enum.StrEnum):
     RED = "red"
 
 
-class StateRow(Struct, frozen=True):
-    """What one state means to an MES."""
+class Choice(enum.IntEnum):
+    """One of several numbered names of a companion specification."""
+
+    @property
+    def label(self) -> str:
+        """The name as the specification writes it, like ``NotAvailable``."""
+        return self.name.title().replace("_", "")
+
+
+class ItemState(Choice):
+    """MachineryItemState of OPC 40001-1."""
+
+    NOT_AVAILABLE = 0
+    OUT_OF_SERVICE = 1
+    NOT_EXECUTING = 2
+    EXECUTING = 3
+
+
+class OperationMode(Choice):
+    """MachineryOperationMode of OPC 40001-1."""
+
+    NONE = 0
+    MAINTENANCE = 1
+    SETUP = 2
+    PROCESSING = 3
+
+
+class ToolMode(Choice):
+    """MachineOperationMode of OPC 40501-1."""
+
+    MANUAL = 0
+    AUTOMATIC = 1
+    SETUP = 2
+    AUTO_WITH_MANUAL_INTERVENTION = 3
+    SERVICE = 4
+    OTHER = 5
+
+
+class ProgramState(Choice):
+    """State of the active program of OPC 40501-1."""
+
+    INITIALIZING = 0
+    RUNNING = 1
+    ENDED = 2
+    INTERRUPTED = 3
+    ABORTED = 4
+
+
+class UnreachableRow(Struct, frozen=True, kw_only=True):
+    """What is said of a machine that cannot be reached."""
 
     mes_status: MesStatus
     stack_light: StackLight
 
 
+class StateRow(Struct, frozen=True, kw_only=True):
+    """What one situation means."""
+
+    mes_status: MesStatus
+    stack_light: StackLight
+    item_state: ItemState
+    operation_mode: OperationMode
+    tool_mode: ToolMode
+    program_state: ProgramState
+
+
 class StateTable(Struct, frozen=True, kw_only=True):
-    """The state table in force: one row per `MachineState`, and one for a machine that cannot be reached."""
+    """The state table in force: one row per `Situation`, and one for a machine that cannot be reached."""
 
-    rows: Mapping[MachineState, StateRow]
-    unreachable: StateRow
+    rows: Mapping[Situation, StateRow]
+    unreachable: UnreachableRow
 
 
-_OFFLINE = StateRow(MesStatus.OFFLINE, StackLight.OFF)
-_IDLE = StateRow(MesStatus.IDLE, StackLight.GREEN)
-_RUNNING = StateRow(MesStatus.RUNNING, StackLight.GREEN_BLINKING)
+_OFF = StateRow(
+    mes_status=MesStatus.OFFLINE,
+    stack_light=StackLight.OFF,
+    item_state=ItemState.NOT_AVAILABLE,
+    operation_mode=OperationMode.NONE,
+    tool_mode=ToolMode.OTHER,
+    program_state=ProgramState.INITIALIZING,
+)
+_FAULT = replace(_OFF, mes_status=MesStatus.STOPPED, stack_light=StackLight.RED, item_state=ItemState.OUT_OF_SERVICE)
+_READY = StateRow(
+    mes_status=MesStatus.IDLE,
+    stack_light=StackLight.GREEN,
+    item_state=ItemState.NOT_EXECUTING,
+    operation_mode=OperationMode.PROCESSING,
+    tool_mode=ToolMode.MANUAL,
+    program_state=ProgramState.INITIALIZING,
+)
+_BUSY = StateRow(
+    mes_status=MesStatus.RUNNING,
+    stack_light=StackLight.GREEN_BLINKING,
+    item_state=ItemState.EXECUTING,
+    operation_mode=OperationMode.PROCESSING,
+    tool_mode=ToolMode.AUTOMATIC,
+    program_state=ProgramState.RUNNING,
+)
+_PAUSED = replace(
+    _BUSY,
+    stack_light=StackLight.YELLOW,
+    item_state=ItemState.NOT_EXECUTING,
+    tool_mode=ToolMode.AUTO_WITH_MANUAL_INTERVENTION,
+    program_state=ProgramState.INTERRUPTED,
+)
 
 DEFAULT_STATE_TABLE = StateTable(
     rows={
-        MachineState.OFF: _OFFLINE,
-        MachineState.CONNECTING: _OFFLINE,
-        MachineState.FAULT: StateRow(MesStatus.STOPPED, StackLight.RED),
-        MachineState.READY: _IDLE,
-        MachineState.DONE: _IDLE,
-        MachineState.STARTING: _RUNNING,
-        MachineState.PRINTING: _RUNNING,
-        MachineState.PAUSING: _RUNNING,
-        MachineState.PAUSED: StateRow(MesStatus.RUNNING, StackLight.YELLOW),
-        MachineState.RESUMING: _RUNNING,
-        MachineState.FINISHING: _RUNNING,
-        MachineState.CANCELLING: _RUNNING,
+        MachineState.OFF: _OFF,
+        MachineState.CONNECTING: _OFF,
+        MachineState.FAULT: _FAULT,
+        MachineState.READY: _READY,
+        MachineState.DONE: replace(_READY, program_state=ProgramState.ENDED),
+        MachineState.STARTING: _BUSY,
+        MachineState.PRINTING: _BUSY,
+        MachineState.PAUSING: _BUSY,
+        MachineState.PAUSED: _PAUSED,
+        MachineState.RESUMING: _BUSY,
+        MachineState.FINISHING: _BUSY,
+        MachineState.CANCELLING: _BUSY,
+        Aftermath.FAILED: replace(_FAULT, operation_mode=OperationMode.PROCESSING, program_state=ProgramState.ABORTED),
+        Aftermath.CANCELLED: replace(_READY, program_state=ProgramState.ABORTED),
     },
-    unreachable=_OFFLINE,
+    unreachable=UnreachableRow(mes_status=MesStatus.OFFLINE, stack_light=StackLight.OFF),
 )
 
 
@@ -141,7 +267,8 @@ class Identification(Struct, frozen=True, kw_only=True):
 class Machine(Struct, frozen=True, kw_only=True):
     """Who a machine is. ``id`` is stable for ever: it is in NodeIds and labels.
 
-    ``address`` is ``host:port``, the name of last resort. ``url`` has no credentials in it.
+    ``address`` is ``host:port``, the name of last resort. ``url`` has no credentials in it. ``instance_uri`` is unique
+    in the world: it has the device's identity in it, so whoever polls the machine puts it there.
     """
 
     id: str
@@ -151,6 +278,7 @@ class Machine(Struct, frozen=True, kw_only=True):
     kind: str
     mes_ids: tuple[int, ...]
     identification: Identification = field(default_factory=Identification)
+    instance_uri: str = ""
 
 
 class Temperature(Struct, frozen=True):
@@ -174,6 +302,11 @@ class Job(Struct, frozen=True, kw_only=True):
     estimated_s: float | None = None
     filament_length_mm: float | None = None
     filament_volume_cm3: float | None = None
+
+    @property
+    def has_file(self) -> bool:
+        """A file is selected."""
+        return bool(self.file_path or self.file_name)
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):

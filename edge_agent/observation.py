@@ -1,7 +1,7 @@
 """What the agent says: of a machine, and of itself.
 
 Frozen structs, no I/O. An `Observation` is a snapshot and what only the agent knows of it: may it be trusted
-now, when did the machine last answer, what does it mean to an MES, which print is this.
+now, when did the machine last answer, what does it mean to an MES, which print is this, how much has it worked.
 """
 
 from __future__ import annotations
@@ -10,8 +10,19 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from .jobs import JobRun
-from .model import Machine, MesStatus, Quality, Snapshot, StackLight
+from .counters import Counters
+from .jobs import JobRun, Outcome
+from .model import (
+    Aftermath,
+    Machine,
+    MachineState,
+    MesStatus,
+    Quality,
+    Situation,
+    Snapshot,
+    StackLight,
+    StateRow,
+)
 
 
 class Observation(Struct, frozen=True, kw_only=True):
@@ -19,7 +30,9 @@ class Observation(Struct, frozen=True, kw_only=True):
 
     ``error`` says why the machine cannot be reached, empty while it answers. ``quality`` applies to every live
     value; ``temperature_quality`` can be worse (a printer that fell silent behind an OctoPrint that did not).
-    ``last_seen`` is the last usable answer. ``run`` is the print that goes on, else the last one that ended.
+    ``last_seen`` is the last usable answer, and ``meaning`` the state table's row for it: as trustworthy as the live
+    values, while ``mes_status`` and ``stack_light`` always hold. ``run`` is the print that goes on, else the last one
+    that ended.
     """
 
     machine: Machine
@@ -31,7 +44,9 @@ class Observation(Struct, frozen=True, kw_only=True):
     poll_interval_s: float
     error: str = ""
     snapshot: Snapshot | None = None
+    meaning: StateRow | None = None
     run: JobRun | None = None
+    counters: Counters = Counters()
     last_seen: datetime | None = None
 
     @property
@@ -47,3 +62,27 @@ class AgentStatus(Struct, frozen=True, kw_only=True):
     version: str
     started_at: datetime
     config_status: str
+
+
+def situation(snapshot: Snapshot, run: JobRun | None, *, before: Situation | None) -> Situation:
+    """Which row of the state table holds.
+
+    Args:
+        snapshot: the last usable answer.
+        run: the print that goes on, else the last one that ended.
+        before: what held at the usable answer before this one, ``None`` if this is the first.
+    """
+    if snapshot.state is MachineState.FAULT:
+        return Aftermath.FAILED if _ended_a_print(run, before) else snapshot.state
+    job = snapshot.job
+    if snapshot.state is MachineState.READY and run is not None and run.outcome is Outcome.CANCELLED:
+        return Aftermath.CANCELLED if job.has_file and run.may_be_of(job) else snapshot.state
+    return snapshot.state
+
+
+def _ended_a_print(run: JobRun | None, before: Situation | None) -> bool:
+    """A fault ended a print; one found at the start is the fault that the last run failed of, as far as is known."""
+    if before in {MachineState.FAULT, Aftermath.FAILED}:
+        return before is Aftermath.FAILED
+    was_busy = before is None or (isinstance(before, MachineState) and before.busy)
+    return was_busy and run is not None and run.outcome in {None, Outcome.FAILED}

@@ -21,8 +21,8 @@ from .errors import SourceError, Starting, Unreachable
 from .health import Health
 from .jobs import JobTracker
 from .journal import Journal
-from .model import Machine, MachineState, Quality, Snapshot, StateTable
-from .observation import Observation
+from .model import Machine, MachineState, Quality, Situation, Snapshot, StateTable
+from .observation import Observation, situation
 from .sources import Source
 from .store import Store
 
@@ -128,6 +128,7 @@ class Poller:
         self._run = (jobs.current or jobs.last) if jobs else None
         self._pace = Pace()
         self._snapshot: Snapshot | None = None
+        self._situation: Situation | None = None
         self._last_seen: datetime | None = None
         self._error: SourceError | None = None
         self._failures = 0
@@ -218,6 +219,7 @@ class Poller:
             log.warning("%s: %s", self._machine.id, snapshot.advice)
         if previous is None or snapshot.temperatures_at is None or snapshot.temperatures_at != previous.temperatures_at:
             self._sensors_at = loop_time
+        self._situation = situation(snapshot, self._run, before=self._situation)
         self._snapshot, self._last_seen = snapshot, snapshot.observed_at
         self._answered_at = loop_time
         self._error, self._failures = None, 0
@@ -262,7 +264,8 @@ class Poller:
         quality = self._quality(age_s, stale_s=stale_s, silent_s=silent_s)
         snapshot = self._snapshot
         lost = quality in {Quality.NO_COMMUNICATION, Quality.ACCESS_DENIED} or (snapshot is None and self._failures > 0)
-        row = self._states.unreachable if lost or snapshot is None else self._states.rows[snapshot.state]
+        meaning = self._states.rows[self._situation] if self._situation else None
+        shown = self._states.unreachable if lost or meaning is None else meaning
         sensors_silent = loop.time() - self._sensors_at > max(SENSOR_SILENT_S, stale_s)
         self._store.publish(
             Observation(
@@ -270,11 +273,12 @@ class Poller:
                 quality=quality,
                 temperature_quality=Quality.UNCERTAIN if sensors_silent and quality is Quality.GOOD else quality,
                 reachable=self._error is None and snapshot is not None,
-                mes_status=row.mes_status,
-                stack_light=row.stack_light,
+                mes_status=shown.mes_status,
+                stack_light=shown.stack_light,
                 poll_interval_s=self._interval_s(),
                 error=str(self._error or ""),
                 snapshot=snapshot,
+                meaning=meaning,
                 run=self._run,
                 last_seen=self._last_seen,
             )

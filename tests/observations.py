@@ -35,7 +35,8 @@ PRINTING = Snapshot(
 
 def observation(snapshot: Snapshot | None = PRINTING, quality: Quality = Quality.GOOD, **more: Any) -> Observation:
     """One of `MACHINE`, as the poller would publish it."""
-    row = DEFAULT_STATE_TABLE.unreachable if snapshot is None else DEFAULT_STATE_TABLE.rows[snapshot.state]
+    meaning = None if snapshot is None else DEFAULT_STATE_TABLE.rows[snapshot.state]
+    row = meaning or DEFAULT_STATE_TABLE.unreachable
     made = Observation(
         machine=MACHINE,
         quality=quality,
@@ -45,6 +46,7 @@ def observation(snapshot: Snapshot | None = PRINTING, quality: Quality = Quality
         stack_light=row.stack_light,
         poll_interval_s=1.0,
         snapshot=snapshot,
+        meaning=meaning,
         last_seen=None if snapshot is None else snapshot.observed_at,
     )
     return replace(made, **more)

@@ -7,11 +7,13 @@ is read, ``None`` in a field also stands for "there, but wrong, and reported": w
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import enum
+from typing import Annotated, Any, cast
 
+import msgspec
 from msgspec import Meta, Struct, defstruct, field
 
-from ..model import MachineState, MesStatus, StackLight
+from ..model import Aftermath, Choice, MachineState, StateRow, UnreachableRow
 from ..sinks.opcua.options import ClientCertificates
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
@@ -112,16 +114,36 @@ class PollingEntry(Struct, frozen=True):
     timeout_s: Annotated[float, Meta(ge=0.5, le=60)] | None = None
 
 
-class StateEntry(Struct, frozen=True):
-    """What one state means to an MES; a cell left out keeps its default."""
+def _cells(row: type[Struct]) -> list[tuple[str, Any, None]]:
+    """A row's columns as an entry's fields. Numbered names are written as the specifications write them."""
 
-    mes_status: MesStatus | None = None
-    stack_light: StackLight | None = None
+    def written(kind: Any) -> Any:  # noqa: ANN401 - a type
+        if not issubclass(kind, Choice):
+            return kind
+        return enum.StrEnum(kind.__name__, [(member.name, member.label) for member in cast("type[Choice]", kind)])
+
+    return [(cell.name, written(cell.type) | None, None) for cell in msgspec.structs.fields(row)]
 
 
+# Made from the rows and the states themselves, so that they cannot drift.
+StateEntry = defstruct(
+    "StateEntry",
+    _cells(StateRow),
+    frozen=True,
+    namespace={"__doc__": "What one state means; a cell left out keeps its default."},
+)
+UnreachableEntry = defstruct(
+    "UnreachableEntry",
+    _cells(UnreachableRow),
+    frozen=True,
+    namespace={"__doc__": "What is said of a machine that cannot be reached; a cell left out keeps its default."},
+)
 StatesEntry = defstruct(
     "StatesEntry",
-    [(name, StateEntry | None, None) for name in (*(state.value for state in MachineState), "unreachable")],
+    [
+        *((situation.value, StateEntry | None, None) for situation in (*MachineState, *Aftermath)),
+        ("unreachable", UnreachableEntry | None, None),
+    ],
     frozen=True,
     namespace={"__doc__": "Overrides of the state table, by state."},
 )
@@ -133,5 +155,5 @@ class SettingsEntry(Struct, frozen=True):
     opcua: OpcUaEntry | None = None
     http: HttpEntry | None = None
     polling: PollingEntry | None = None
-    states: StatesEntry | None = None  # type: ignore[valid-type]  # made from MachineState, so that it cannot drift
+    states: StatesEntry | None = None  # type: ignore[valid-type]  # a type made above
     schema: str | None = field(default=None, name="$schema")

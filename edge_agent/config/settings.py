@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
+from msgspec import Struct
 from msgspec.structs import asdict, replace
 
-from ..model import DEFAULT_STATE_TABLE, StateRow, StateTable
+from ..model import DEFAULT_STATE_TABLE, Aftermath, Choice, Situation, StateRow, StateTable, UnreachableRow
 from ..poller import Polling
 from ..secret import Secret
 from ..sinks.opcua.options import OpcUaOptions, OpcUaUser
 from .aggregator import Draft
-from .entries import HttpEntry, OpcUaEntry, PollingEntry, StateEntry, UserEntry
+from .entries import HttpEntry, OpcUaEntry, PollingEntry, UserEntry
 from .options import HttpOptions
 from .problem import JsonPath
 from .report import Report
 from .secrets import Secrets
+
+R = TypeVar("R", StateRow, UnreachableRow)
 
 
 def read_opcua(report: Report, entry: OpcUaEntry | None, drafts: Sequence[Draft], secrets: Secrets) -> OpcUaOptions:
@@ -51,18 +54,32 @@ def read_polling(report: Report, entry: PollingEntry | None) -> Polling:
     return polling
 
 
-def read_states(entry: Any) -> StateTable:  # noqa: ANN401 - its struct is made from MachineState
-    """The default state table with the cells of the file put over it."""
+def read_states(entry: Any) -> StateTable:  # noqa: ANN401 - its struct is made from the table's own
+    """The default state table with the cells of the file put over it.
+
+    What the file says of a state holds for its aftermaths as well, unless it says something else of these.
+    """
     if entry is None:
         return DEFAULT_STATE_TABLE
-    return StateTable(
-        rows={state: _row(row, getattr(entry, state.value)) for state, row in DEFAULT_STATE_TABLE.rows.items()},
-        unreachable=_row(DEFAULT_STATE_TABLE.unreachable, entry.unreachable),
-    )
+    rows: dict[Situation, StateRow] = {}
+    for situation, row in DEFAULT_STATE_TABLE.rows.items():
+        if isinstance(situation, Aftermath):
+            row = _row(row, getattr(entry, situation.of.value))  # noqa: PLW2901 - the row this one begins with
+        rows[situation] = _row(row, getattr(entry, situation.value))
+    return StateTable(rows=rows, unreachable=_row(DEFAULT_STATE_TABLE.unreachable, entry.unreachable))
 
 
-def _row(row: StateRow, cells: StateEntry | None) -> StateRow:
-    return row if cells is None else replace(row, **_given(cells, ("mes_status", "stack_light")))
+def _row(row: R, cells: Struct | None) -> R:
+    given = {} if cells is None else _given(cells, row.__struct_fields__)
+    return replace(row, **{name: _cell(row, name, text) for name, text in given.items()})
+
+
+def _cell(row: Struct, name: str, text: str) -> object:
+    """A cell of the file as the row's own type; numbered names stand in the file by their labels."""
+    kind = type(getattr(row, name))
+    if issubclass(kind, Choice):
+        return next(member for member in kind if member.label == text)
+    return kind(text)
 
 
 def _given(entry: Any, names: Iterable[str]) -> dict[str, Any]:  # noqa: ANN401 - any entry

@@ -18,7 +18,7 @@ from typing import TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ..model import Job, MachineState, Snapshot
+from ..model import MachineState, Snapshot
 from .run import JobRun, Outcome
 
 AWAY_S = 15.0
@@ -37,17 +37,6 @@ _NEAR_END_S = 10.0
 
 T = TypeVar("T")
 
-_BUSY = frozenset(
-    {
-        MachineState.STARTING,
-        MachineState.PRINTING,
-        MachineState.PAUSING,
-        MachineState.PAUSED,
-        MachineState.RESUMING,
-        MachineState.FINISHING,
-        MachineState.CANCELLING,
-    }
-)
 _PAUSE = frozenset({MachineState.PAUSING, MachineState.PAUSED, MachineState.RESUMING})
 WORKING = frozenset({MachineState.PRINTING, MachineState.RESUMING, MachineState.FINISHING})
 
@@ -75,7 +64,7 @@ class Sight(Struct, frozen=True, kw_only=True):
     @property
     def is_busy(self) -> bool:
         """A print is on."""
-        return self.snapshot.state in _BUSY and not self.is_upload
+        return self.snapshot.state.busy and not self.is_upload
 
     @property
     def is_idle(self) -> bool:
@@ -104,12 +93,6 @@ def _fell(value: float | None, before: float | None, slack: float) -> bool:
     return value is not None and before is not None and value < before - slack
 
 
-def _same_file(run: JobRun, job: Job) -> bool:
-    """The job's file may be the run's; what either does not say is no difference."""
-    pairs = ((run.file_path, job.file_path), (run.file_size_bytes, job.file_size_bytes))
-    return all(ours is None or theirs is None or ours == theirs for ours, theirs in pairs)
-
-
 def _pause_s(run: JobRun, sight: Sight) -> float:
     """How much of the time since the last look was a pause: all, none, or what the elapsed time leaves over."""
     if sight.gap_s is None or sight.state_before not in {MachineState.PAUSING, MachineState.PAUSED}:
@@ -129,7 +112,7 @@ def _elapsed_fell(run: JobRun, sight: Sight) -> bool:
 def is_same_run(run: JobRun, sight: Sight) -> bool:
     """A busy machine is still at this run."""
     job = sight.snapshot.job
-    if not _same_file(run, job) or _starts_again(sight):
+    if not run.may_be_of(job) or _starts_again(sight):
         return False
     if _fell(job.progress_ratio, run.progress_ratio, _PROGRESS_SLACK) or _elapsed_fell(run, sight):
         return False
@@ -145,7 +128,7 @@ def began_with_old_job(run: JobRun, sight: Sight) -> bool:
     """The machine starts again, and yet its job goes on where this run's was: the two answers are of two moments."""
     job = sight.snapshot.job
     fell = _fell(job.progress_ratio, run.progress_ratio, _PROGRESS_SLACK) or _elapsed_fell(run, sight)
-    return _starts_again(sight) and _same_file(run, job) and not fell
+    return _starts_again(sight) and run.may_be_of(job) and not fell
 
 
 def _start_agrees(run: JobRun, sight: Sight) -> bool:
@@ -185,13 +168,13 @@ def is_between(run: JobRun, sight: Sight) -> bool:
         sight.snapshot.state is MachineState.READY
         and job.progress_ratio is not None
         and sight.state_before is not MachineState.CANCELLING
-        and _same_file(run, job)
+        and run.may_be_of(job)
     )
 
 
 def is_its_done(run: JobRun, sight: Sight) -> bool:
     """The machine is at 100 % with this run, as far as file and elapsed time tell."""
-    return _same_file(run, sight.snapshot.job) and not _elapsed_fell(run, sight)
+    return run.may_be_of(sight.snapshot.job) and not _elapsed_fell(run, sight)
 
 
 def _was_at_end(run: JobRun, sight: Sight) -> bool:
@@ -236,9 +219,9 @@ def ending(run: JobRun, sight: Sight) -> tuple[Outcome, str]:
         return Outcome.FAILED, snapshot.error or snapshot.state_text
     if not snapshot.state.connected:
         return _disconnected(run, sight)
-    if sight.is_upload or not (snapshot.job.file_path or snapshot.job.file_name):
+    if sight.is_upload or not snapshot.job.has_file:
         return _deselected(run, sight)
-    if not _same_file(run, snapshot.job):
+    if not run.may_be_of(snapshot.job):
         return without_its_end(run, sight, "another file was selected before this one was done")
     if sight.is_away and _may_have_finished(run, sight) and sight.state_before is not MachineState.CANCELLING:
         return Outcome.LOST, f"{_silence(sight)}; then idle without progress"

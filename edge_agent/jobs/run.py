@@ -7,6 +7,8 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from ..model import Job
+
 
 class Outcome(enum.StrEnum):
     """How a run ended."""
@@ -70,6 +72,11 @@ class JobRun(Struct, frozen=True, kw_only=True):
     def is_open(self) -> bool:
         """It has not ended, as far as is known."""
         return self.outcome is None
+
+    def may_be_of(self, job: Job) -> bool:
+        """The job's file may be the run's; what either does not say is no difference."""
+        pairs = ((self.file_path, job.file_path), (self.file_size_bytes, job.file_size_bytes))
+        return all(ours is None or theirs is None or ours == theirs for ours, theirs in pairs)
 
 
 class JobEvent(Struct, frozen=True, kw_only=True):

@@ -269,6 +269,8 @@ GOOD = {"type": "Octoprint", "url": "http://a", "authentication_file_path": KEY,
         ({"machines": [GOOD | {"url": None}]}, False),
         ({"machines": [{"type": "OCTOPRINT"}]}, False),
         ({"machines": [], "states": {"paused": {"stack_light": "pink"}}}, False),
+        ({"machines": [], "states": {"cancelled": {"item_state": "NotExecuting", "tool_mode": "Other"}}}, True),
+        ({"machines": [], "states": {"cancelled": {"item_state": 2}}}, False),
         ({}, False),
     ],
 )

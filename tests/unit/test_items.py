@@ -9,9 +9,26 @@ import pytest
 from msgspec.structs import replace
 
 from edge_agent import units
+from edge_agent.counters import Counters
 from edge_agent.items import ITEMS, DataItem, Kind, Reading, Scope, heater_items, heaters, read
 from edge_agent.jobs import JobRun, Outcome
-from edge_agent.model import Job, Machine, MachineState, MesStatus, Quality, Snapshot, StackLight, Temperature
+from edge_agent.model import (
+    DEFAULT_STATE_TABLE,
+    Choice,
+    Identification,
+    ItemState,
+    Job,
+    Machine,
+    MachineState,
+    MesStatus,
+    OperationMode,
+    ProgramState,
+    Quality,
+    Snapshot,
+    StackLight,
+    Temperature,
+    ToolMode,
+)
 from edge_agent.observation import Observation
 from tests.answers import snapshot_of
 from tests.double import situations
@@ -19,7 +36,13 @@ from tests.double import situations
 SEEN = datetime(2026, 3, 1, 6, 0, tzinfo=UTC)
 SENSED = SEEN - timedelta(seconds=2)
 MACHINE = Machine(
-    id="bench-1", name="Bench 1", address="octopi:80", url="http://octopi", kind="OCTOPRINT", mes_ids=(1, 2)
+    id="bench-1",
+    name="Bench 1",
+    address="octopi:80",
+    url="http://octopi",
+    kind="OCTOPRINT",
+    mes_ids=(1, 2),
+    instance_uri="urn:edge-agent:7a:bench-1",
 )
 SNAPSHOT = Snapshot(
     state=MachineState.PRINTING,
@@ -62,7 +85,9 @@ PRINTING = Observation(
     stack_light=StackLight.GREEN_BLINKING,
     poll_interval_s=1.0,
     snapshot=SNAPSHOT,
+    meaning=DEFAULT_STATE_TABLE.rows[MachineState.PRINTING],
     run=RUN,
+    counters=Counters(power_on_s=7200.0, operation_s=3600.5, completed=4),
     last_seen=SEEN,
 )
 UNHEARD = replace(
@@ -71,6 +96,7 @@ UNHEARD = replace(
     temperature_quality=Quality.WAITING,
     reachable=False,
     snapshot=None,
+    meaning=None,
     last_seen=None,
     mes_status=MesStatus.OFFLINE,
     stack_light=StackLight.OFF,
@@ -158,7 +184,13 @@ def test_a_printer_that_is_off_and_cannot_be_reached_is_first_of_all_not_reached
 EMPTY = with_snapshot(
     replace(PRINTING, run=None), replace(SNAPSHOT, job=Job(), temperatures={}, profile_name=None, software_version=None)
 )
-ALWAYS_TOLD = {"Source/State", "Source/ResponseTime"}
+CHOICES = {
+    "MachineryBuildingBlocks/MachineryItemState",
+    "MachineryBuildingBlocks/MachineryOperationMode",
+    "Monitoring/MachineTool/OperationMode",
+    "Production/ActiveProgram/State",
+}
+ALWAYS_TOLD = {"Source/State", "Source/ResponseTime", "Production/ActiveProgram/NumberInList", *CHOICES}
 
 
 @pytest.mark.parametrize("item", [item for item in LIVE if item.id not in ALWAYS_TOLD], ids=lambda item: item.id)
@@ -212,6 +244,8 @@ def test_an_item_is_described_in_one_sentence_with_sensible_unit_and_span(item: 
         assert item.kind in {Kind.NUMBER, Kind.COUNT}
     if item.span is not None:
         assert item.span[0] < item.span[1]
+    assert (item.choices is not None) is (item.kind is Kind.CHOICE)
+    assert item.choices is None or issubclass(item.choices, Choice)
 
 
 def assert_kinds(observation: Observation) -> int:
@@ -222,7 +256,7 @@ def assert_kinds(observation: Observation) -> int:
         reading = read(item, observation)
         if reading.value is not None:
             found += 1
-            assert type(reading.value) is item.kind.value, item.id
+            assert type(reading.value) is (item.choices or item.kind.value), item.id
     return found
 
 
@@ -237,6 +271,8 @@ def test_every_value_of_a_recorded_situation_is_of_its_items_kind(situation: str
 
 def test_values_are_in_the_units_they_are_labelled_with() -> None:
     expected = {
+        "MachineryBuildingBlocks/OperationCounters/PowerOnDuration": (7200.0, units.SECOND),
+        "MachineryBuildingBlocks/OperationCounters/OperationDuration": (3600.5, units.SECOND),
         "Job/Progress": (42.0, units.PERCENT),
         "Job/ElapsedTime": (252.0, units.SECOND),
         "Job/RemainingTime": (348.0, units.SECOND),
@@ -298,6 +334,86 @@ def test_the_error_is_why_it_cannot_be_reached_before_what_is_wrong_with_it() ->
 def test_a_ratio_of_nothing_is_zero_percent_and_not_unknown() -> None:
     begun = replace(SNAPSHOT, job=replace(SNAPSHOT.job, progress_ratio=0.0, elapsed_s=0.0))
     assert read(BY_ID["Job/Progress"], with_snapshot(PRINTING, begun)) == Reading(0.0, Quality.GOOD, SEEN)
+
+
+# What the companion specifications ask for.
+
+
+def test_the_choices_are_the_rows_of_the_state_table() -> None:
+    assert {item.id for item in ITEMS if item.kind is Kind.CHOICE} == CHOICES
+    assert {item_id: value(item_id) for item_id in CHOICES} == {
+        "MachineryBuildingBlocks/MachineryItemState": ItemState.EXECUTING,
+        "MachineryBuildingBlocks/MachineryOperationMode": OperationMode.PROCESSING,
+        "Monitoring/MachineTool/OperationMode": ToolMode.AUTOMATIC,
+        "Production/ActiveProgram/State": ProgramState.RUNNING,
+    }
+
+
+def test_a_machine_that_cannot_be_reached_keeps_its_last_states_with_a_bad_quality() -> None:
+    old = replace(PRINTING, quality=Quality.UNCERTAIN, temperature_quality=Quality.UNCERTAIN)
+    state = BY_ID["MachineryBuildingBlocks/MachineryItemState"]
+    assert read(state, old) == Reading(ItemState.EXECUTING, Quality.UNCERTAIN, SEEN)
+    assert read(state, replace(old, quality=Quality.NO_COMMUNICATION)) == Reading(None, Quality.NO_COMMUNICATION, SEEN)
+
+
+PLATE = {
+    "Manufacturer": "Prusa Research",
+    "SerialNumber": "10589-3742",
+    "ProductInstanceUri": "urn:edge-agent:7a:bench-1",
+    "Model": "MK4",
+    "ProductCode": "MK4-KIT",
+    "SoftwareRevision": "OctoPrint 1.11.8",
+    "YearOfConstruction": 2023,
+    "Location": "Hall 2",
+    "ComponentName": "Bench 1",
+    "DeviceClass": "Additive Manufacturing machine",
+    "AMTechnologyIdentifier": "MEX",
+}
+
+
+def plate(observation: Observation) -> dict[str, object]:
+    return {name: value(f"Identification/{name}", observation) for name in PLATE}
+
+
+def test_the_identification_is_what_somebody_wrote_down() -> None:
+    written = Identification(
+        manufacturer="Prusa Research",
+        model="MK4",
+        serial_number="10589-3742",
+        product_code="MK4-KIT",
+        year_of_construction=2023,
+        location="Hall 2",
+    )
+    assert plate(replace(PRINTING, machine=replace(MACHINE, identification=written))) == PLATE
+
+
+def test_what_nobody_wrote_down_is_neutral_and_no_invented_number() -> None:
+    neutral = {"Manufacturer": "", "Model": "", "ProductCode": "", "Location": "", "YearOfConstruction": 0}
+    assert plate(PRINTING) == PLATE | neutral | {"SerialNumber": "bench-1"}
+    assert plate(UNHEARD) == PLATE | neutral | {"SerialNumber": "bench-1", "SoftwareRevision": ""}
+
+
+def program(observation: Observation) -> list[object]:
+    return [value(f"Production/ActiveProgram/{name}", observation) for name in ("Name", "JobIdentifier")]
+
+
+def test_the_program_is_the_selected_file_with_the_run_that_was_made_of_it() -> None:
+    run = replace(RUN, file_name="cube.gcode", file_path="parts/cube.gcode", file_size_bytes=2050)
+    printed = replace(PRINTING, run=run)
+    assert program(printed) == ["cube.gcode", RUN.id]
+    assert value("Production/ActiveProgram/NumberInList") == 0
+    other = with_snapshot(printed, replace(SNAPSHOT, job=Job(file_name="next.gcode", file_path="next.gcode")))
+    assert program(other) == ["next.gcode", None]
+    assert program(replace(other, run=replace(run, outcome=None))) == ["next.gcode", RUN.id]
+
+
+def test_after_a_fault_that_lost_the_selected_file_the_program_is_the_last_run() -> None:
+    run = replace(RUN, file_name="cube.gcode", file_path="parts/cube.gcode")
+    assert program(with_snapshot(replace(PRINTING, run=run), replace(SNAPSHOT, job=Job()))) == ["cube.gcode", RUN.id]
+
+
+def test_the_cycles_counted_are_completed_prints() -> None:
+    assert value("MachineryBuildingBlocks/OperationCounters/OperationCycleCounter") == 4
 
 
 # Heaters.

@@ -6,10 +6,10 @@ import asyncio
 import random
 
 import pytest
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from edge_agent.errors import NoPermission, SourceError, Unreachable, WrongKey
-from edge_agent.model import DEFAULT_STATE_TABLE, MachineState, MesStatus, Quality, StackLight, StateRow
+from edge_agent.model import DEFAULT_STATE_TABLE, MachineState, MesStatus, Quality, StackLight, UnreachableRow
 from edge_agent.observation import Observation
 from edge_agent.poller import Polling
 from tests.scripted import FOR_EVER_S, START, polled, says, virtual
@@ -126,10 +126,10 @@ async def test_a_refusal_of_the_first_question_is_said_at_once() -> None:
 
 @virtual
 async def test_the_state_table_of_the_file_is_in_force() -> None:
-    stopped = StateRow(MesStatus.STOPPED, StackLight.RED)
-    states = replace(
-        DEFAULT_STATE_TABLE, rows={**DEFAULT_STATE_TABLE.rows, MachineState.READY: stopped}, unreachable=stopped
-    )
+    unreachable = UnreachableRow(mes_status=MesStatus.STOPPED, stack_light=StackLight.RED)
+    stopped = replace(DEFAULT_STATE_TABLE.rows[MachineState.READY], **asdict(unreachable))
+    rows = {**DEFAULT_STATE_TABLE.rows, MachineState.READY: stopped}
+    states = replace(DEFAULT_STATE_TABLE, rows=rows, unreachable=unreachable)
     async with polled(READY, states=states) as stage:
         await asyncio.sleep(1.5)
         assert mes_status(stage.latest) == (MesStatus.STOPPED, StackLight.RED)

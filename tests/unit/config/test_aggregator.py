@@ -6,12 +6,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from edge_agent.config import Config
 from edge_agent.config.settings import split_port
 from edge_agent.config.url import UrlError, parse_url
 from edge_agent.errors import ExitCode
-from edge_agent.model import DEFAULT_STATE_TABLE, MachineState, MesStatus, StackLight, StateRow
+from edge_agent.model import (
+    DEFAULT_STATE_TABLE,
+    Aftermath,
+    MachineState,
+    MesStatus,
+    OperationMode,
+    ProgramState,
+    StackLight,
+    UnreachableRow,
+)
 from edge_agent.poller import Polling
 from edge_agent.secret import Secret
 from edge_agent.sinks.opcua.options import ClientCertificates, OpcUaOptions
@@ -171,7 +181,10 @@ def test_settings(folder: Folder) -> None:
             },
             "http": {"enabled": False, "port": 4840},
             "polling": {"interval_s": 2},
-            "states": {"paused": {"mes_status": "Stopped"}, "unreachable": {"stack_light": "yellow"}},
+            "states": {
+                "paused": {"mes_status": "Stopped", "tool_mode": "AutoWithManualIntervention"},
+                "unreachable": {"stack_light": "yellow"},
+            },
         }
     )
     config = folder.load()
@@ -179,11 +192,40 @@ def test_settings(folder: Folder) -> None:
     assert config.opcua.client_certificates is ClientCertificates.TRUSTED
     assert [user.password.reveal() for user in config.opcua.users] == [PASSWORD, PASSWORD]
     assert config.machines[0].machine.identification.year_of_construction == 2019
-    assert config.states.rows[MachineState.PAUSED] == StateRow(MesStatus.STOPPED, StackLight.YELLOW)
+    paused = replace(DEFAULT_STATE_TABLE.rows[MachineState.PAUSED], mes_status=MesStatus.STOPPED)
+    assert config.states.rows[MachineState.PAUSED] == paused
     assert config.states.rows[MachineState.DONE] == DEFAULT_STATE_TABLE.rows[MachineState.DONE]
-    assert config.states.unreachable == StateRow(MesStatus.OFFLINE, StackLight.YELLOW)
+    assert config.states.unreachable == UnreachableRow(mes_status=MesStatus.OFFLINE, stack_light=StackLight.YELLOW)
     assert [warning.path for warning in config.warnings] == ["opcua.users[1].password"]
     assert config.watched_files == (folder.config, folder.path / "p.txt")
+
+
+def test_a_cell_of_the_state_table_is_overridden_by_its_name_in_the_specification(folder: Folder) -> None:
+    cells = {"operation_mode": "Setup", "program_state": "Ended"}
+    folder.write({"machines": [machine()], "states": {"done": cells}})
+    done = DEFAULT_STATE_TABLE.rows[MachineState.DONE]
+    expected = replace(done, operation_mode=OperationMode.SETUP, program_state=ProgramState.ENDED)
+    assert folder.load().states == replace(
+        DEFAULT_STATE_TABLE, rows={**DEFAULT_STATE_TABLE.rows, MachineState.DONE: expected}
+    )
+
+
+def test_what_is_said_of_a_state_holds_for_its_aftermath_unless_that_has_its_own(folder: Folder) -> None:
+    states = {
+        "fault": {"mes_status": "Offline", "operation_mode": "Maintenance"},
+        "failed": {"operation_mode": "Setup"},
+        "cancelled": {"stack_light": "yellow"},
+    }
+    folder.write({"machines": [machine()], "states": states})
+    rows, default = folder.load().states.rows, DEFAULT_STATE_TABLE.rows
+    assert rows[MachineState.FAULT] == replace(
+        default[MachineState.FAULT], mes_status=MesStatus.OFFLINE, operation_mode=OperationMode.MAINTENANCE
+    )
+    assert rows[Aftermath.FAILED] == replace(
+        default[Aftermath.FAILED], mes_status=MesStatus.OFFLINE, operation_mode=OperationMode.SETUP
+    )
+    assert rows[Aftermath.CANCELLED] == replace(default[Aftermath.CANCELLED], stack_light=StackLight.YELLOW)
+    assert rows[MachineState.READY] == default[MachineState.READY]
 
 
 def test_nobody_can_log_in(folder: Folder) -> None:

@@ -314,6 +314,11 @@ SETTINGS = [
         '2:37: states.paused.mes_status: expected one of "Idle", "Running", "Offline", "Stopped", got "stopped"',
         '2:49: warning: states.paussed: unknown key, ignored; did you mean "paused"?',
     ),
+    beside(
+        '"states": {"done": {"operation_mode": 2}, "unreachable": {"item_state": "Executing"}}',
+        '2:39: states.done.operation_mode: expected one of "None", "Maintenance", "Setup", "Processing", got 2',
+        "2:59: warning: states.unreachable.item_state: unknown key, ignored",
+    ),
 ]
 
 ALL = [*NOT_JSON, *NOT_A_FILE, *MACHINES, *TWO, *SETTINGS]
