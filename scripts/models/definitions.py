@@ -1,7 +1,7 @@
 """DataTypeDefinitions as the attribute has them, from those that the NodeSets state.
 
 A NodeSet lists a structure's own fields only. The attribute's list begins with the fields of the base type, and names
-the base type and the binary encoding (OPC 10000-3, 8.48).
+the base type and, unless the type is abstract, its binary encoding (OPC 10000-3, 8.48).
 """
 
 from collections.abc import Mapping
@@ -47,7 +47,7 @@ def _complete(
         struct=tuple(field for definition in stated if definition for field in definition.struct or ()),
         kind=max(kinds),
         base=str(types[1]),
-        encoding=_encoding(node_id, nodes, references),
+        encoding=None if nodes[node_id].abstract else _encoding(node_id, nodes, references),
     )
 
 
@@ -59,8 +59,6 @@ def _with_supertypes(node_id: NodeId, references: Mapping[NodeId, set[Reference]
     return found
 
 
-def _encoding(
-    node_id: NodeId, nodes: Mapping[NodeId, Node], references: Mapping[NodeId, set[Reference]]
-) -> str | None:
+def _encoding(node_id: NodeId, nodes: Mapping[NodeId, Node], references: Mapping[NodeId, set[Reference]]) -> str | None:
     found = (r.target for r in references[node_id] if r.type == HAS_ENCODING and r.forward)
     return next((str(target) for target in found if nodes[target].name == "0:Default Binary"), None)

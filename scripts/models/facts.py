@@ -45,10 +45,10 @@ def read(table: Path = TABLE) -> Space:
     nodes = {node.id: node for node in map(_node, rows)}
     if len(nodes) != len(rows):
         raise ValueError(f"{table.name}: two rows have the same nodeid")
-    named = {node.name: node for node in nodes.values() if node.value is not None}
+    stated = {node.name: node.value.value for node in nodes.values() if node.value is not None}
     return Space(
-        version=str(named["0:NamespaceVersion"].value.value),
-        published=str(named["0:NamespacePublicationDate"].value.value),
+        version=stated["0:NamespaceVersion"],
+        published=stated["0:NamespacePublicationDate"],
         nodes=nodes,
         references=frozenset(reference for row in rows for reference in _references(row)),
     )

@@ -14,9 +14,9 @@ class Model(msgspec.Struct, frozen=True):
     """Name of the NodeSet XML in `node-opcua-nodesets`; empty when the model comes from a table of facts."""
 
 
-UA = Model(0, "http://opcfoundation.org/UA/", "ua", "Opc.Ua.NodeSet2.xml")
 ADDITIVE = Model(11, "http://opcfoundation.org/UA/AdditiveManufacturing/", "additive-manufacturing", "")
-COMPANIONS = (
+MODELS = (
+    Model(0, "http://opcfoundation.org/UA/", "ua", "Opc.Ua.NodeSet2.xml"),
     Model(2, "http://opcfoundation.org/UA/DI/", "di", "Opc.Ua.Di.NodeSet2.xml"),
     Model(3, "http://opcfoundation.org/UA/IA/", "ia", "Opc.Ua.IA.NodeSet2.xml"),
     Model(4, "http://opcfoundation.org/UA/Machinery/", "machinery", "Opc.Ua.Machinery.NodeSet2.xml"),
@@ -36,6 +36,6 @@ COMPANIONS = (
         "Opc.Ua.Machinery.ProcessValues.NodeSet2.xml",
     ),
     Model(10, "http://opcfoundation.org/UA/MachineTool/", "machine-tool", "Opc.Ua.MachineTool.NodeSet2.xml"),
+    ADDITIVE,
 )
-MODELS = (UA, *COMPANIONS, ADDITIVE)
 INDEX = {model.uri: model.index for model in MODELS}

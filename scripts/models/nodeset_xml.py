@@ -1,8 +1,7 @@
 """A NodeSet XML (OPC 10000-6, Annex F) to nodes and references."""
 
 from pathlib import Path
-from xml.etree import ElementTree
-from xml.etree.ElementTree import Element
+from xml.etree.ElementTree import Element, parse
 
 from .namespaces import INDEX, Model
 from .node import (
@@ -37,17 +36,22 @@ class NodeSet:
     """Reads one file."""
 
     def __init__(self, path: Path, model: Model) -> None:
-        root = ElementTree.parse(path).getroot()  # noqa: S314 -- an input that is pinned by its hash
+        root = parse(path).getroot()  # noqa: S314 -- an input that is pinned by its hash
         self._root = root
         self._model = model
-        self._namespaces = [0, *(INDEX[uri.text or ""] for uri in root.iterfind(f"{NODESET}NamespaceUris/{NODESET}Uri"))]
+        self._namespaces = [
+            0,
+            *(INDEX[uri.text or ""] for uri in root.iterfind(f"{NODESET}NamespaceUris/{NODESET}Uri")),
+        ]
         aliases = root.iterfind(f"{NODESET}Aliases/{NODESET}Alias")
         self._aliases = {alias.get("Alias", ""): alias.text or "" for alias in aliases}
         self._values = Values(node_id=lambda text: str(self._id(text)), namespaces=self._namespaces)
 
     def read(self) -> Space:
         """The file's nodes and references, without the objects that are there for design tools only."""
-        (model,) = (m for m in self._root.iterfind(f"{NODESET}Models/{NODESET}Model") if m.get("ModelUri") == self._model.uri)
+        (model,) = (
+            m for m in self._root.iterfind(f"{NODESET}Models/{NODESET}Model") if m.get("ModelUri") == self._model.uri
+        )
         elements = [element for element in self._root if element.get("NodeId")]
         hidden = {self._id(e.attrib["NodeId"]) for e in elements if e.get("DesignToolOnly") == "true"}
         nodes = {}
