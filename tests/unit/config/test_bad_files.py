@@ -317,7 +317,7 @@ SETTINGS = [
     beside(
         '"states": {"done": {"operation_mode": 2}, "unreachable": {"item_state": "Executing"}}',
         '2:39: states.done.operation_mode: expected one of "None", "Maintenance", "Setup", "Processing", got 2',
-        "2:59: warning: states.unreachable.item_state: unknown key, ignored",
+        '2:59: warning: states.unreachable.item_state: unknown key, ignored; did you mean "mes_status"?',
     ),
 ]
 
