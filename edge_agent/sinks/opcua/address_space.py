@@ -1,225 +1,213 @@
-"""What is always there: the namespaces in their fixed order, ``Machines`` and ``Agent``.
+"""The address space: what asyncua's services read, write and watch, without a node object per node.
 
-Every index below is part of the contract: clients that store indices instead of URIs keep working, also after the
-information models arrive in namespaces that are only registered so far.
+Nodes come from branches: the compiled models, a few of our own, and each machine's. A branch is asked when a client
+asks; nothing is built beforehand. Only what was written or is watched is kept here.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from datetime import UTC, datetime
-from typing import cast
+from itertools import chain
+from typing import Protocol, cast
 
-from asyncua import Server, ua
-from msgspec import Struct
+from asyncua import ua
 
-from ...observation import AgentStatus
-from .values import node_id
+from . import wire
+from .nodeset import Key, Nodeset, Reference, Row
 
-_OPC = "http://opcfoundation.org/UA/"
-_MODELS = (
-    f"{_OPC}DI/",
-    f"{_OPC}IA/",
-    f"{_OPC}Machinery/",
-    f"{_OPC}ISA95-JOBCONTROL_V2/",
-    f"{_OPC}Machinery/Jobs/",
-    f"{_OPC}Dictionary/IRDI",
-    f"{_OPC}PADIM/",
-    f"{_OPC}Machinery/ProcessValues/",
-    f"{_OPC}MachineTool/",
-    f"{_OPC}AdditiveManufacturing/",
-)
-TYPES_URI = "urn:edge-agent:types"
-MACHINERY_URI = f"{_OPC}Machinery/"
-_MACHINES_FOLDER_ID = 1001  # OPC 40001-1, the entry point of every Machinery client
+log = logging.getLogger(__name__)
+
+MACHINES = 13
+"""Index of the namespace of machines and everything else that is this agent's own."""
+
+Callback = Callable[[int, ua.DataValue], Awaitable[None]]
 
 
-def application_uri(device_uuid: str) -> str:
-    """The ApplicationUri: in the certificate, and namespace 1."""
-    return f"urn:edge-agent:{device_uuid}"
+class Branch(Protocol):
+    """Some nodes, and where their values are kept."""
+
+    def find(self, node: Key) -> Row | None:
+        """The node, ``None`` if it is not of this branch."""
+
+    def references(self, node: Key) -> Iterable[Reference]:
+        """The references of a node of this branch, both directions."""
+
+    def value(self, node: Key) -> ua.DataValue | None:
+        """The value held for a node; ``None`` if it is the row's own."""
+
+    def keys(self) -> Iterable[Key]:
+        """Every node of this branch."""
 
 
-def namespaces(device_uuid: str) -> tuple[str, ...]:
-    """All namespace URIs, by index."""
-    return (
-        _OPC,
-        application_uri(device_uuid),
-        *_MODELS,
-        TYPES_URI,
-        f"urn:edge-agent:{device_uuid}:machines",
-    )
+class Models:
+    """The branch of the compiled models, plus the references that our own nodes hang on them."""
+
+    def __init__(self, nodeset: Nodeset) -> None:
+        self._nodeset = nodeset
+        self._more: dict[Key, list[Reference]] = {}
+
+    def find(self, node: Key) -> Row | None:
+        """The model's row."""
+        return self._nodeset.find(node)
+
+    def references(self, node: Key) -> Iterable[Reference]:
+        """The model's references, then ours."""
+        return chain(self._nodeset[node].references, self._more.get(node, ()))
+
+    def value(self, node: Key) -> ua.DataValue | None:  # noqa: ARG002 - what a model holds is in its rows
+        """Nothing: what is written to a model's variable is kept by the address space."""
+        return None
+
+    def keys(self) -> Iterable[Key]:
+        """Every node of every model."""
+        return self._nodeset
+
+    def refer(self, node: Key, reference: Reference) -> None:
+        """Hang a reference on a model's node."""
+        self._more.setdefault(node, []).append(reference)
+
+    def unrefer(self, target: Key) -> None:
+        """Take away every reference to a node that goes."""
+        for node, references in list(self._more.items()):
+            self._more[node] = [reference for reference in references if reference.target != target]
 
 
-class AddressSpace(Struct, frozen=True, kw_only=True):
-    """Where things go: namespace indices and the folders that are always there."""
+class AddressSpace:
+    """All nodes, in the interface that asyncua's attribute and subscription services use.
 
-    server: Server
-    types: int
-    machines: int
-    machines_folder: ua.NodeId
-    agent: ua.NodeId
+    Clients only read. What the server itself writes is not checked against the DataType here: a test walks every node.
+    """
 
-    async def add(self, *items: ua.AddNodesItem) -> None:
-        """Add nodes, parents first.
+    force_server_timestamp = True  # asyncua's attribute service asks
 
-        Raises:
-            ua.UaStatusCodeError: a node exists already, or its parent does not.
+    def __init__(self, nodeset: Nodeset) -> None:
+        self.nodeset = nodeset
+        self.models = Models(nodeset)
+        self._branches: dict[str, Branch] = {}
+        self._written: dict[tuple[Key, int], ua.DataValue] = {}
+        self._watches: dict[tuple[Key, int], dict[int, Callback]] = {}
+        self._handles: dict[int, tuple[Key, int]] = {}
+        self._last_handle = 0
+
+    def graft(self, root: str, branch: Branch) -> None:
+        """Add a branch: the nodes of the machines' namespace whose path begins with ``root``."""
+        self._branches[root] = branch
+
+    def cut(self, root: str) -> None:
+        """Remove a branch and whatever watches it; who watches must have been told before.
+
+        asyncua means to tell them when it deletes a node, but calls a coroutine without awaiting it
+        (https://github.com/FreeOpcUa/opcua-asyncio/issues/1771).
         """
-        for result in await self.server.iserver.isession.add_nodes(list(items)):
-            result.StatusCode.check()
+        del self._branches[root]
+        self.models.unrefer(Key(MACHINES, root))
+        for watched in [watched for watched in self._watches if self.branch(watched[0]) is None]:
+            for handle in self._watches.pop(watched):
+                del self._handles[handle]
 
-    async def delete(self, nodes: list[ua.NodeId]) -> None:
-        """Delete nodes, the topmost last; only to it may nodes that stay hold references.
+    def branch(self, node: Key) -> Branch | None:
+        """The branch that has a node."""
+        if node.namespace != MACHINES:
+            return self.models if node in self.nodeset else None
+        branch = self._branches.get(str(node.identifier).partition("/")[0])
+        return None if branch is None or branch.find(node) is None else branch
 
-        Subscriptions must have been told before: asyncua means to tell them here, but calls a coroutine without
-        awaiting it (https://github.com/FreeOpcUa/opcua-asyncio/issues/1771), so it is left nothing to call.
-        """
-        aspace = self.server.iserver.aspace
-        for node in nodes:
-            value = aspace[node].attributes.get(ua.AttributeIds.Value)
-            for handle in list(value.datachange_callbacks) if value else ():
-                aspace.delete_datachange_callback(handle)
-        parameters = ua.DeleteNodesParameters()
-        # Looking for references to a node walks the whole address space.
-        parameters.NodesToDelete = [ua.DeleteNodesItem(node, node == nodes[-1]) for node in nodes]
-        await self.server.iserver.isession.delete_nodes(parameters)
+    def row(self, node: Key) -> Row | None:
+        """A node's row."""
+        branch = self.branch(node)
+        return None if branch is None else branch.find(node)
 
-    async def write(self, node: ua.NodeId, value: ua.DataValue) -> None:
-        """Write a value as the server itself, which got it now; to clients every node is read-only."""
-        await self.server.write_attribute_value(node, dataclasses.replace(value, ServerTimestamp=_now()))
+    def references(self, node: Key) -> Iterable[Reference]:
+        """A node's references, both directions; none of a node that is not there."""
+        branch = self.branch(node)
+        return () if branch is None else branch.references(node)
 
+    def keys(self) -> Iterator[Key]:
+        """Every node there is."""
+        return chain.from_iterable(branch.keys() for branch in (self.models, *self._branches.values()))
 
-def object_item(
-    new: ua.NodeId,
-    *,
-    parent: ua.NodeId,
-    reference: int,
-    name: ua.QualifiedName,
-    display_name: str,
-    description: str = "",
-    type_definition: int = ua.ObjectIds.BaseObjectType,
-) -> ua.AddNodesItem:
-    """An object node to add."""
-    return ua.AddNodesItem(
-        ParentNodeId=parent,
-        ReferenceTypeId=node_id(reference),
-        RequestedNewNodeId=new,
-        BrowseName=name,
-        NodeClass=ua.NodeClass.Object,
-        NodeAttributes=ua.ObjectAttributes(
-            DisplayName=ua.LocalizedText(display_name), Description=ua.LocalizedText(description), EventNotifier=0
-        ),
-        TypeDefinition=node_id(type_definition),
-    )
+    def read(self, node: Key, which: int = ua.AttributeIds.Value) -> ua.DataValue:
+        """One attribute."""
+        branch = self.branch(node)
+        row = branch.find(node) if branch else None
+        if branch is None or row is None:
+            return _bad(ua.StatusCodes.BadNodeIdUnknown)
+        held = self._written.get((node, int(which)))
+        if held is None and which == ua.AttributeIds.Value:
+            held = branch.value(node)
+        if held is not None:
+            return held
+        variant = wire.attribute(node, row, which)
+        return _bad(ua.StatusCodes.BadAttributeIdInvalid) if variant is None else ua.DataValue(variant)
 
+    def hold(self, node: Key, value: ua.DataValue, which: int = ua.AttributeIds.Value) -> None:
+        """Hold a value before anybody can watch."""
+        self._written[node, int(which)] = value
 
-def variable_item(
-    new: ua.NodeId,
-    *,
-    parent: ua.NodeId,
-    name: ua.QualifiedName,
-    value: ua.Variant,
-    data_type: int,
-    description: str = "",
-    reference: int = ua.ObjectIds.HasComponent,
-    type_definition: int = ua.ObjectIds.BaseDataVariableType,
-    is_array: bool = False,
-) -> ua.AddNodesItem:
-    """A variable node to add; clients may read it and nothing else."""
-    return ua.AddNodesItem(
-        ParentNodeId=parent,
-        ReferenceTypeId=node_id(reference),
-        RequestedNewNodeId=new,
-        BrowseName=name,
-        NodeClass=ua.NodeClass.Variable,
-        NodeAttributes=ua.VariableAttributes(
-            DisplayName=ua.LocalizedText(name.Name),
-            Description=ua.LocalizedText(description),
-            Value=value,
-            DataType=node_id(data_type),
-            ValueRank=ua.ValueRank.OneDimension if is_array else ua.ValueRank.Scalar,
-            ArrayDimensions=[0] if is_array else [],
-            AccessLevel=ua.AccessLevel.CurrentRead.mask,
-            UserAccessLevel=ua.AccessLevel.CurrentRead.mask,
-        ),
-        TypeDefinition=node_id(type_definition),
-    )
+    async def write(self, node: Key, value: ua.DataValue, which: int = ua.AttributeIds.Value) -> None:
+        """Hold a value for an attribute, as the server itself, and tell who watches it."""
+        value = dataclasses.replace(value, ServerTimestamp=cast("ua.DateTime", datetime.now(UTC)))
+        self.hold(node, value, which)
+        await self.tell(node, value, which)
 
+    async def tell(self, node: Key, value: ua.DataValue, which: int = ua.AttributeIds.Value) -> None:
+        """Tell who watches an attribute its new value."""
+        for handle, callback in list(self._watches.get((node, which), {}).items()):
+            try:
+                await callback(handle, value)
+            except Exception:
+                log.exception("%s: a subscription could not take a new value", node.identifier)
 
-async def build(server: Server, *, device_uuid: str) -> AddressSpace:
-    """Register the namespaces and add the folders."""
-    expected = namespaces(device_uuid)
-    for uri in expected[2:]:
-        await server.register_namespace(uri)
-    registered = await server.get_namespace_array()
-    assert tuple(registered) == expected, registered  # noqa: S101 - the contract; nothing may have come before us
-    machines = len(expected) - 1
-    types = machines - 1
-    space = AddressSpace(
-        server=server,
-        types=types,
-        machines=machines,
-        machines_folder=node_id(_MACHINES_FOLDER_ID, expected.index(MACHINERY_URI)),
-        agent=node_id("Agent", machines),
-    )
-    await space.add(
-        object_item(
-            space.machines_folder,
-            parent=node_id(ua.ObjectIds.ObjectsFolder),
-            reference=ua.ObjectIds.Organizes,
-            name=ua.QualifiedName("Machines", expected.index(MACHINERY_URI)),
-            display_name="Machines",
-            description="All machines of this agent.",
-            type_definition=ua.ObjectIds.FolderType,
-        ),
-        object_item(
-            space.agent,
-            parent=node_id(ua.ObjectIds.ObjectsFolder),
-            reference=ua.ObjectIds.Organizes,
-            name=ua.QualifiedName("Agent", types),
-            display_name="Agent",
-            description="The agent itself.",
-        ),
-        *(_agent_variable(space, name, *row) for name, row in _AGENT_VARIABLES.items()),
-    )
-    return space
+    async def tell_all(self, value: ua.DataValue, root: str) -> None:
+        """Tell whoever watches any attribute of any node of a branch."""
+        for node, which in list(self._watches):
+            if node.namespace == MACHINES and str(node.identifier).partition("/")[0] == root:
+                await self.tell(node, value, which)
+
+    # --- what asyncua calls ---
+
+    def __contains__(self, node: ua.NodeId) -> bool:
+        return self.row(wire.key(node)) is not None
+
+    def read_attribute_value(self, nodeid: ua.NodeId, attr: ua.AttributeIds) -> ua.DataValue:
+        """`read` by asyncua's name."""
+        return self.read(wire.key(nodeid), attr)
+
+    async def write_attribute_value(
+        self, nodeid: ua.NodeId, attr: ua.AttributeIds, value: ua.DataValue
+    ) -> ua.StatusCode:
+        """`write` by asyncua's name: only its own clock and server nodes come this way, see `services`."""
+        node = wire.key(nodeid)
+        if self.row(node) is None:
+            return wire.status(ua.StatusCodes.BadNodeIdUnknown)
+        await self.write(node, value, attr)
+        return ua.StatusCode()
+
+    def add_datachange_callback(
+        self, nodeid: ua.NodeId, attr: ua.AttributeIds, callback: Callback
+    ) -> tuple[ua.StatusCode, int]:
+        """Watch an attribute; the handle is the callback's first argument."""
+        node = wire.key(nodeid)
+        found = self.read(node, attr).StatusCode
+        if self.row(node) is None or (found and found.value == ua.StatusCodes.BadAttributeIdInvalid):
+            return found or ua.StatusCode(), 0
+        self._last_handle += 1
+        self._watches.setdefault((node, int(attr)), {})[self._last_handle] = callback
+        self._handles[self._last_handle] = (node, int(attr))
+        return ua.StatusCode(), self._last_handle
+
+    def delete_datachange_callback(self, handle: int) -> None:
+        """Watch no longer."""
+        watched = self._handles.pop(handle, None)
+        if watched is None:
+            return
+        del self._watches[watched][handle]
+        if not self._watches[watched]:
+            del self._watches[watched]
 
 
-_AGENT_VARIABLES = {
-    "Version": (ua.VariantType.String, "The agent's version."),
-    "StartTime": (ua.VariantType.DateTime, "When the agent started."),
-    "Machines": (ua.VariantType.UInt32, "How many machines are configured."),
-    "MachinesReachable": (ua.VariantType.UInt32, "How many machines answered when last asked."),
-    "ConfigStatus": (ua.VariantType.String, "The configuration in force, and why a newer file was refused."),
-}
-
-
-def _agent_variable(space: AddressSpace, name: str, kind: ua.VariantType, description: str) -> ua.AddNodesItem:
-    return variable_item(
-        node_id(f"Agent/{name}", space.machines),
-        parent=space.agent,
-        name=ua.QualifiedName(name, space.types),
-        value=ua.Variant(None, ua.VariantType.Null),
-        data_type=kind.value,
-        description=description,
-    )
-
-
-async def write_agent(space: AddressSpace, status: AgentStatus, *, machines: int, reachable: int) -> None:
-    """Write what has changed of what the agent says of itself."""
-    values = {
-        "Version": status.version,
-        "StartTime": status.started_at,
-        "Machines": machines,
-        "MachinesReachable": reachable,
-        "ConfigStatus": status.config_status,
-    }
-    for name, value in values.items():
-        node = node_id(f"Agent/{name}", space.machines)
-        new = ua.Variant(value, _AGENT_VARIABLES[name][0])
-        if space.server.iserver.aspace.read_attribute_value(node, ua.AttributeIds.Value).Value != new:
-            await space.write(node, ua.DataValue(new, SourceTimestamp=_now()))
-
-
-def _now() -> ua.DateTime:
-    return cast("ua.DateTime", datetime.now(UTC))
+def _bad(code: int) -> ua.DataValue:
+    return ua.DataValue(ua.Variant(None, ua.VariantType.Null), wire.status(code))

@@ -1,18 +1,37 @@
-"""One machine's nodes: from data items to variables, and only what changed is written."""
+"""One machine's nodes: which item goes where, and only what changed is written."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import cast
 
 from asyncua import ua
 from msgspec.structs import replace
 
 from ...items import ITEMS, DataItem, Kind, Reading, heater_items, heaters, read
-from ...model import Quality
+from ...jobs import JobRun
+from ...model import Choice, Quality, StackLight
 from ...observation import Observation
-from . import values
-from .address_space import AddressSpace, object_item, variable_item
+from . import values, wire
+from .address_space import AddressSpace
+from .instance import Instance
+from .job_orders import job_lists
+from .machine_type import JOB_CONTROL, JOB_RESULTS, PROCESS, STACKLIGHT, MachineType
+from .nodeset import Key
 
 # Heaters stay once seen; names that keep changing must not fill the address space.
 MAX_HEATERS = 32
+
+_LIGHTS = f"{STACKLIGHT}/"
+_CONTINUOUS, _BLINKING = 0, 1  # SignalModeLight of OPC 10000-200
+
+# The state nodes of each state machine, by state number: the values of CurrentState/Id.
+_STATES = {
+    "MachineryBuildingBlocks/MachineryItemState": (4, {0: 5005, 1: 5004, 2: 5007, 3: 5006}),
+    "MachineryBuildingBlocks/MachineryOperationMode": (4, {0: 5024, 1: 5025, 2: 5027, 3: 5026}),
+    "Production/ActiveProgram/State": (10, {0: 135, 1: 138, 2: 140, 3: 139, 4: 141}),
+}
 
 
 class MachineNodes:
@@ -21,132 +40,115 @@ class MachineNodes:
     NodeIds are ``<machine id>/<BrowseNames joined by />``: the same after every restart and reordering of the file.
     """
 
-    def __init__(self, space: AddressSpace, machine_id: str) -> None:
-        self._space = space
-        self._machine_id = machine_id
-        self._root = values.node_id(machine_id, space.machines)
-        self._display_name = ""
-        self._nodes: list[ua.NodeId] = []  # parents first
-        self._variables: dict[str, tuple[DataItem, ua.NodeId]] = {}
+    def __init__(self, space: AddressSpace, machine_type: MachineType, observation: Observation) -> None:
+        machine_id = observation.machine.id
+        self._type = machine_type
+        self._display = observation.display_name
+        self._heaters: dict[str, None] = {}
         self._written: dict[str, Reading] = {}
-        self._heaters: set[str] = set()
+        self._light: StackLight | None = None
+        self._recent: tuple[JobRun, ...] | None = None
+        self.instance = Instance(space, machine_id, machine_type.template(), display=self._display)
 
-    async def create(self, observation: Observation) -> None:
-        """Add the machine's object and every item of `ITEMS`."""
-        self._display_name = observation.display_name
-        self._nodes.append(self._root)
-        await self._space.add(
-            object_item(
-                self._root,
-                parent=self._space.machines_folder,
-                reference=ua.ObjectIds.Organizes,
-                name=ua.QualifiedName(self._machine_id, self._space.machines),
-                display_name=self._display_name,
-            )
-        )
-        await self._add_items(ITEMS)
+    @property
+    def root(self) -> Key:
+        """The machine's object."""
+        return self.instance.key()
 
-    async def update(self, observation: Observation) -> None:
-        """Write every value that differs from what the node holds; add nodes for heaters not seen before."""
-        for heater in heaters(observation.snapshot):
-            if heater not in self._heaters and len(self._heaters) < MAX_HEATERS:
-                self._heaters.add(heater)
-                await self._add_items(heater_items(heater))
-        for item_id, (item, node_id) in self._variables.items():
+    async def update(self, observation: Observation) -> bool:
+        """Write every value that differs from what the node holds; true if nodes were added (a heater not seen yet)."""
+        grown = self._grow(observation)
+        if grown:
+            await self._write_text(f"{PROCESS}/NodeVersion", node_version())
+        for item in (*ITEMS, *(item for heater in self._heaters for item in heater_items(heater))):
             reading = read(item, observation)
-            written = self._written.get(item_id)
+            written = self._written.get(item.id)
             if written is None or written.value != reading.value or written.quality is not reading.quality:
                 if written is not None and reading.quality is Quality.UNCERTAIN and written.value == reading.value:
                     reading = replace(reading, at=written.at)  # the old value, the old time
-                self._written[item_id] = reading
-                await self._space.write(node_id, values.data_value(item, reading))
-        if observation.display_name != self._display_name:
-            self._display_name = observation.display_name
-            await self._space.server.write_attribute_value(
-                self._root,
-                ua.DataValue(ua.Variant(ua.LocalizedText(self._display_name), ua.VariantType.LocalizedText)),
-                ua.AttributeIds.DisplayName,
-            )
+                self._written[item.id] = reading
+                await self._write(item, reading)
+        await self._show_blinking(observation.stack_light)
+        await self._show_jobs(getattr(observation, "recent", ()))
+        if observation.display_name != self._display:
+            self._display = observation.display_name
+            await self.instance.rename(self._display)
+        return grown
 
-    async def delete(self) -> None:
-        """Tell subscribers by a bad status, then remove every node (asyncua alone would tell them nothing)."""
-        gone = values.status_code(ua.StatusCodes.BadNodeIdUnknown)
-        for _, node_id in self._variables.values():
-            await self._space.write(node_id, ua.DataValue(ua.Variant(None, ua.VariantType.Null), gone))
-        await self._space.delete(self._nodes[::-1])
+    def _grow(self, observation: Observation) -> bool:
+        """Make room for heaters not seen before."""
+        new = [heater for heater in heaters(observation.snapshot) if heater not in self._heaters]
+        new = new[: MAX_HEATERS - len(self._heaters)]
+        self._heaters |= dict.fromkeys(new)
+        if new or not self._written:
+            self.instance.template = self._type.template(tuple(self._heaters))
+        return bool(new)
 
-    async def _add_items(self, items: tuple[DataItem, ...]) -> None:
-        new: list[ua.AddNodesItem] = []
-        for item in items:
-            new += self._folders_of(item)
-            new += self._variable(item)
-        self._nodes += [entry.RequestedNewNodeId for entry in new if entry.RequestedNewNodeId not in self._nodes]
-        await self._space.add(*new)
+    async def _write(self, item: DataItem, reading: Reading) -> None:
+        for path, value in self._places(item, reading):
+            await self.instance.write(path, values.data_value(value, reading))
 
-    def _folders_of(self, item: DataItem) -> list[ua.AddNodesItem]:
-        """The objects on the way to an item that are not there yet."""
-        steps = item.id.split("/")[:-1]
-        new = []
-        for depth, name in enumerate(steps, start=1):
-            node_id = self._node_id("/".join(steps[:depth]))
-            if node_id not in self._nodes:
-                self._nodes.append(node_id)
-                new.append(
-                    object_item(
-                        node_id,
-                        parent=self._parent("/".join(steps[:depth])),
-                        reference=ua.ObjectIds.HasComponent,
-                        name=ua.QualifiedName(name, self._space.types),
-                        display_name=name,
-                    )
-                )
-        return new
+    def _places(self, item: DataItem, reading: Reading) -> Iterator[tuple[str, ua.Variant]]:
+        """The nodes that show an item, and what each of them shows."""
+        if item.id in _STATES:
+            state = f"{item.id}/CurrentState"
+            for path, value in zip((state, f"{state}/Id", f"{state}/Number"), _state(item, reading.value), strict=True):
+                yield path, self._variant(path, item, value)
+            return
+        path = _path(item)
+        yield path, self._variant(path, item, reading.value)
 
-    def _variable(self, item: DataItem) -> list[ua.AddNodesItem]:
-        node_id = self._node_id(item.id)
-        self._variables[item.id] = (item, node_id)
-        self._written.pop(item.id, None)
-        variable = variable_item(
-            node_id,
-            parent=self._parent(item.id),
-            name=ua.QualifiedName(item.id.rpartition("/")[2], self._space.types),
-            value=ua.Variant(None, ua.VariantType.Null),
-            data_type=values.VARIANT_TYPES[item.kind].value,
-            description=item.sentence,
-            type_definition=_type_definition(item),
-            is_array=item.kind is Kind.NUMBERS,
-        )
-        return [variable, *self._properties(item, node_id)]
+    def _variant(self, path: str, item: DataItem, value: object) -> ua.Variant:
+        """A value as the node's DataType has it."""
+        data_type = self.instance.template[path].row.data_type
+        kind = values.built_in(self.instance.space.nodeset, data_type)
+        if value is not None and data_type == values.DURATION and item.unit is not None:
+            value = values.milliseconds(value, item.unit)
+        return values.variant(kind, value, is_list=item.kind is Kind.NUMBERS)
 
-    def _properties(self, item: DataItem, node_id: ua.NodeId) -> list[ua.AddNodesItem]:
-        facts: list[tuple[str, ua.EUInformation | ua.Range, int]] = []
-        if item.unit is not None:
-            facts.append(("EngineeringUnits", values.engineering_units(item.unit), ua.ObjectIds.EUInformation))
-        if item.span is not None:
-            facts.append(("EURange", ua.Range(Low=item.span[0], High=item.span[1]), ua.ObjectIds.Range))
-        return [
-            variable_item(
-                self._node_id(f"{item.id}/{name}"),
-                parent=node_id,
-                reference=ua.ObjectIds.HasProperty,
-                name=ua.QualifiedName(name, 0),
-                value=ua.Variant(value, ua.VariantType.ExtensionObject),
-                data_type=data_type,
-                type_definition=ua.ObjectIds.PropertyType,
-            )
-            for name, value, data_type in facts
-        ]
+    async def _show_blinking(self, light: StackLight) -> None:
+        if light is not self._light:
+            self._light = light
+            mode = _BLINKING if light is StackLight.GREEN_BLINKING else _CONTINUOUS
+            await self._write_now(f"{_LIGHTS}Green/SignalMode", ua.Variant(mode, ua.VariantType.Int32))
 
-    def _node_id(self, path: str) -> ua.NodeId:
-        return values.node_id(f"{self._machine_id}/{path}", self._space.machines)
+    async def _show_jobs(self, recent: tuple[JobRun, ...]) -> None:
+        if recent is self._recent or recent == self._recent:
+            return
+        self._recent = recent
+        orders, responses = job_lists(recent)
+        for path, entries in (
+            (f"{JOB_CONTROL}/JobOrderList", orders),
+            (f"{JOB_RESULTS}/JobOrderResponseList", responses),
+        ):
+            await self._write_now(path, ua.Variant(list(entries), ua.VariantType.ExtensionObject, is_array=True))
 
-    def _parent(self, path: str) -> ua.NodeId:
-        above = path.rpartition("/")[0]
-        return self._node_id(above) if above else self._root
+    async def _write_text(self, path: str, text: str) -> None:
+        await self._write_now(path, ua.Variant(text, ua.VariantType.String))
+
+    async def _write_now(self, path: str, value: ua.Variant) -> None:
+        now = cast("ua.DateTime", datetime.now(UTC))
+        await self.instance.write(path, ua.DataValue(value, SourceTimestamp=now))
 
 
-def _type_definition(item: DataItem) -> int:
-    """OPC 10000-8: units and a range make an AnalogUnitRangeType, units alone an AnalogUnitType."""
-    if item.unit is None:
-        return int(ua.ObjectIds.BaseDataVariableType)
-    return int(ua.ObjectIds.AnalogUnitRangeType if item.span else ua.ObjectIds.AnalogUnitType)
+def _state(item: DataItem, value: object) -> tuple[ua.LocalizedText | None, ua.NodeId | None, int | None]:
+    """What CurrentState, its Id and its Number are."""
+    if not isinstance(value, Choice):
+        return None, None, None
+    namespace, states = _STATES[item.id]
+    return wire.localized((value.label, "en")), wire.node_id(Key(namespace, states[value])), int(value)
+
+
+def _path(item: DataItem) -> str:
+    """Where an item is shown; most where their id says."""
+    if item.id.startswith(_LIGHTS):
+        return f"{item.id}/SignalOn"
+    if item.id.startswith(f"{PROCESS}/"):
+        actual = item.id.removesuffix("Setpoint")
+        return f"{item.id}/AnalogSignal" if actual == item.id else f"{actual}Temperature/ProcessValueSetpoint"
+    return item.id
+
+
+def node_version() -> str:
+    """The text of a NodeVersion: the time of the change, as OPC 40540 6.3 has it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-5] + "Z"

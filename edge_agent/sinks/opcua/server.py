@@ -12,15 +12,21 @@ from typing import Never
 
 from asyncua import Server, ua
 from asyncua.server.binary_server_asyncio import BinaryServer
-from asyncua.server.internal_server import InternalServer
 from msgspec.structs import replace
 
 from ... import __version__
 from ...errors import UnavailableError
 from ...health import Health
+from ...observation import Observation
 from ...store import AGENT, Store
-from . import address_space, security
-from .machine import MachineNodes
+from . import security, server_object
+from .address_space import AddressSpace
+from .agent_object import AgentObject
+from .folder import Folder
+from .inner import InnerServer
+from .machine_type import MachineType
+from .namespaces import application_uri, namespaces
+from .nodeset import Key, Nodeset
 from .options import OpcUaOptions
 
 log = logging.getLogger(__name__)
@@ -40,7 +46,6 @@ class OpcUaSink:
         self._certificate_folder = certificate_folder
         self._health = health
         self._hostname = options.hostname or socket.gethostname()
-        self._machines: dict[str, MachineNodes] = {}
         self.ready = asyncio.Event()
         self.port = options.port
 
@@ -61,13 +66,14 @@ class OpcUaSink:
             UnavailableError: a port is taken.
         """
         self.port = self._free_port()
-        server = await self._prepare()
-        space = await address_space.build(server, device_uuid=self._device_uuid)
+        space, machine_type = await asyncio.to_thread(_load_models)
+        server = await self._prepare(space)
+        self._folder, self._agent = Folder(space, machine_type), AgentObject(space)
         heartbeat = self._health.register("OPC UA endpoint", deadline_s=_DEADLINE_S)
         listeners: list[BinaryServer] = []
         try:
             with store.watch() as watch:
-                await self._apply(space, store, watch.take())
+                await self._apply(store, watch.take())
                 listeners = await self._listen(server)
                 log.info("OPC UA endpoint: %s", self.url)
                 self.ready.set()
@@ -78,7 +84,7 @@ class OpcUaSink:
                     except TimeoutError:
                         heartbeat.beat()
                         continue
-                    await self._apply(space, store, watch.take())
+                    await self._apply(store, watch.take())
                     heartbeat.beat()
         finally:
             self._health.forget("OPC UA endpoint")
@@ -86,8 +92,9 @@ class OpcUaSink:
                 await listener.stop()
             await server.stop()
 
-    async def _prepare(self) -> Server:
-        server = Server(iserver=InternalServer(user_manager=security.Users(lambda: self._options)))
+    async def _prepare(self, space: AddressSpace) -> Server:
+        inner = InnerServer(space, security.Users(lambda: self._options))
+        server = Server(iserver=inner)
         server.set_endpoint(self.url)
         server.socket_address = (self._options.bind, self.port)
         server.set_server_name("edge-agent")
@@ -95,8 +102,9 @@ class OpcUaSink:
         server.product_uri = PRODUCT_URI
         server.application_type = ua.ApplicationType.Server
         security.restrict(server, anonymous=self._options.anonymous)
+        server_object.describe(space, inner, namespaces(space.nodeset, self._device_uuid))
         await server.init()
-        uri = address_space.application_uri(self._device_uuid)
+        uri = application_uri(self._device_uuid)
         await server.set_application_uri(uri)
         await server.set_build_info(PRODUCT_URI, "edge-agent", "edge-agent", __version__, __version__, _installed_at())
         await security.load_certificate(server, self._certificate_folder, application_uri=uri, hostname=self._hostname)
@@ -136,25 +144,37 @@ class OpcUaSink:
         assert failure is not None  # noqa: S101 - there is at least one candidate
         raise failure
 
-    async def _apply(self, space: address_space.AddressSpace, store: Store, changed: tuple[str, ...]) -> None:
+    async def _apply(self, store: Store, changed: tuple[str, ...]) -> None:
         """Bring the nodes of the changed machines up to date."""
         for machine_id in changed:
-            if machine_id == AGENT:
-                continue
-            observation = store.latest(machine_id)
-            nodes = self._machines.get(machine_id)
-            if observation is None:
-                if nodes is not None:
-                    del self._machines[machine_id]
-                    await nodes.delete()
-                continue
-            if nodes is None:
-                nodes = self._machines[machine_id] = MachineNodes(space, machine_id)
-                await nodes.create(observation)
-            await nodes.update(observation)
+            observation = store.latest(machine_id) if machine_id != AGENT else None
+            machine = self._folder.get(machine_id)
+            if observation is not None and machine is not None:
+                await machine.update(observation)
+            elif observation is not None:
+                await self._folder.add(observation)
+            elif machine is not None:
+                await self._folder.remove(machine_id)
+        observations = store.observations()
+        self._agent.organise(_by_mes_id(observations, self._folder))
         if store.agent is not None:
-            reachable = sum(observation.reachable for observation in store.observations())
-            await address_space.write_agent(space, store.agent, machines=len(store.observations()), reachable=reachable)
+            reachable = sum(observation.reachable for observation in observations)
+            await self._agent.update(store.agent, machines=len(observations), reachable=reachable)
+
+
+def _load_models() -> tuple[AddressSpace, MachineType]:
+    nodeset = Nodeset()
+    return AddressSpace(nodeset), MachineType(nodeset)
+
+
+def _by_mes_id(observations: list[Observation], folder: Folder) -> dict[int, tuple[Key, ...]]:
+    """The machines of each MES instance."""
+    found: dict[int, tuple[Key, ...]] = {}
+    for observation in observations:
+        machine = folder.get(observation.machine.id)
+        for mes_id in observation.machine.mes_ids if machine else ():
+            found[mes_id] = (*found.get(mes_id, ()), machine.root) if machine else ()
+    return found
 
 
 def _installed_at() -> datetime:

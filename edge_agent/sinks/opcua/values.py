@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import cast
 
 from asyncua import ua
 
-from ...items import DataItem, Kind, Reading
+from ...items import Reading
 from ...model import Quality
-from ...units import Unit
+from ...units import MILLISECOND, SECOND, Unit
+from . import nodeset, wire
 
 STATUS_CODES = {
     Quality.GOOD: ua.StatusCodes.Good,
@@ -20,55 +22,62 @@ STATUS_CODES = {
     Quality.NO_DATA: ua.StatusCodes.BadNoData,
 }
 
-VARIANT_TYPES = {
-    Kind.TEXT: ua.VariantType.String,
-    Kind.FLAG: ua.VariantType.Boolean,
-    Kind.COUNT: ua.VariantType.Int64,
-    Kind.NUMBER: ua.VariantType.Double,
-    Kind.TIME: ua.VariantType.DateTime,
-    Kind.NUMBERS: ua.VariantType.Int32,
-}
-
-_UNIT_NAMESPACE = "http://www.opcfoundation.org/UA/units/un/cefact"
+DURATION = "0:290"
+_WHOLE = {
+    ua.VariantType.Byte, ua.VariantType.Int16, ua.VariantType.UInt16, ua.VariantType.Int32, ua.VariantType.UInt32,
+    ua.VariantType.Int64, ua.VariantType.UInt64,
+}  # fmt: skip
+_PER_MILLISECOND = {SECOND: 1000.0, MILLISECOND: 1.0}
 
 
 def node_id(identifier: str | int, namespace: int = 0) -> ua.NodeId:
-    """A NodeId. asyncua's annotations ask for wrapper types that its code does not need; so do the next ones."""
-    return ua.NodeId(cast("ua.Int32", identifier), cast("ua.Int16", namespace))
+    """A NodeId by its parts."""
+    return wire.node_id(nodeset.Key(namespace, identifier))
 
 
-def status_code(code: int) -> ua.StatusCode:
-    """A status code by its number."""
-    return ua.StatusCode(cast("ua.UInt32", code))
-
-
-def data_value(item: DataItem, reading: Reading) -> ua.DataValue:
-    """The value with its type, status and the source's time; null where the status is bad."""
-    return ua.DataValue(
-        Value=variant(item.kind, reading.value),
-        StatusCode=status_code(STATUS_CODES[reading.quality]),
-        SourceTimestamp=cast("ua.DateTime | None", reading.at),
-    )
-
-
-def variant(kind: Kind, value: object) -> ua.Variant:
-    """A Python value as a Variant of exactly the kind's type (asyncua alone would guess Int64 for every int)."""
-    if value is None:
-        return ua.Variant(None, ua.VariantType.Null)
-    if kind is Kind.NUMBERS:
-        assert isinstance(value, tuple)  # noqa: S101 - for the type checker
-        return ua.Variant(list(value), ua.VariantType.Int32, is_array=True)
-    if kind is Kind.NUMBER:
-        assert isinstance(value, int | float)  # noqa: S101 - for the type checker
-        return ua.Variant(float(value), ua.VariantType.Double)
-    return ua.Variant(value, VARIANT_TYPES[kind])
+status_code = wire.status
 
 
 def engineering_units(unit: Unit) -> ua.EUInformation:
     """The unit as OPC UA tells it."""
     return ua.EUInformation(
-        NamespaceUri=_UNIT_NAMESPACE,
+        NamespaceUri="http://www.opcfoundation.org/UA/units/un/cefact",
         UnitId=unit.opcua_id,
-        DisplayName=ua.LocalizedText(unit.symbol),
-        Description=ua.LocalizedText(unit.name, "en"),
+        DisplayName=wire.localized(unit.symbol),
+        Description=wire.localized((unit.name, "en")),
     )
+
+
+def data_value(value: ua.Variant, reading: Reading) -> ua.DataValue:
+    """The value with its status and the source's time; null where the status is bad."""
+    return ua.DataValue(
+        Value=value,
+        StatusCode=wire.status(STATUS_CODES[reading.quality]),
+        SourceTimestamp=cast("ua.DateTime | None", reading.at),
+    )
+
+
+def variant(kind: ua.VariantType, value: object, *, is_list: bool = False) -> ua.Variant:
+    """A Python value as a Variant of exactly this kind (asyncua alone would guess Int64 for every int)."""
+    if value is None:
+        return ua.Variant(None, ua.VariantType.Null)
+    if is_list:
+        return ua.Variant(list(cast("tuple[int, ...]", value)), kind, is_array=True)
+    if kind is ua.VariantType.Double:
+        return ua.Variant(float(cast("float", value)), kind)
+    if kind in _WHOLE:
+        return ua.Variant(int(cast("int", value)), kind)
+    if kind is ua.VariantType.LocalizedText and isinstance(value, str):
+        return ua.Variant(wire.localized(value), kind)
+    return ua.Variant(value, kind)
+
+
+def milliseconds(value: object, unit: Unit) -> float:
+    """A length of time as a Duration has it (OPC 10000-3, 8.13), whatever the item's unit."""
+    return float(cast("float", value)) * _PER_MILLISECOND[unit]
+
+
+@lru_cache(maxsize=64)
+def built_in(models: nodeset.Nodeset, data_type: str) -> ua.VariantType:
+    """The type on the wire of a DataType, given as the models' files write it."""
+    return wire.built_in(models, nodeset.key(data_type))

@@ -1,0 +1,74 @@
+"""asyncua's inner server with our address space in it, instead of one node object per node of the standard.
+
+Its start builds nothing: no generated code is imported, no file is parsed. Clients only read, so the services that
+would change nodes refuse, whoever asks.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from asyncua import Node, ua
+from asyncua.crypto.permission_rules import User, UserRole
+from asyncua.server.address_space import AttributeService
+from asyncua.server.internal_server import InternalServer
+from asyncua.server.internal_session import InternalSession
+from asyncua.server.user_managers import UserManager
+
+from . import wire
+from .address_space import AddressSpace
+from .methods import Methods
+from .nodeset import Key
+from .view import View
+
+
+class InnerServer(InternalServer):
+    """What `asyncua.Server` serves."""
+
+    def __init__(self, space: AddressSpace, users: UserManager) -> None:
+        super().__init__(user_manager=users)
+        self.method_service.stop()
+        given: Any = space  # asyncua's annotations name its own classes; what it calls is tested
+        self.aspace = given
+        self.attribute_service = AttributeService(given)
+        view: Any = View(space)
+        self.view_service = view
+        self.methods = Methods(space)
+        methods: Any = self.methods
+        self.method_service = methods
+        refusing: Any = ReadOnly()
+        self.node_mgt_service = refusing
+        self.subscription_service.aspace = given
+        self.isession = InternalSession(
+            self, given, self.subscription_service, "Internal", user=User(role=UserRole.Admin)
+        )
+        self.current_time_node = Node(self.isession, wire.node_id(Key(0, ua.ObjectIds.Server_ServerStatus_CurrentTime)))
+        self.server_status_node = Node(self.isession, wire.node_id(Key(0, ua.ObjectIds.Server_ServerStatus)))
+
+    async def init(self, shelffile: object = None) -> None:  # noqa: ARG002 - asyncua's signature
+        """Nothing to build; what the server says of itself is written by `server_object`."""
+        await self.history_manager.init()
+
+
+class ReadOnly:
+    """The services that add and delete nodes and references: nobody may."""
+
+    def add_nodes(self, items: list[ua.AddNodesItem], _: object = None) -> list[ua.AddNodesResult]:
+        """Refuse."""
+        return [ua.AddNodesResult(StatusCode=_denied()) for _ in items]
+
+    def delete_nodes(self, params: ua.DeleteNodesParameters, _: object = None) -> list[ua.StatusCode]:
+        """Refuse."""
+        return [_denied() for _ in params.NodesToDelete]
+
+    def add_references(self, refs: list[ua.AddReferencesItem], _: object = None) -> list[ua.StatusCode]:
+        """Refuse."""
+        return [_denied() for _ in refs]
+
+    def delete_references(self, refs: ua.DeleteReferencesParameters, _: object = None) -> list[ua.StatusCode]:
+        """Refuse."""
+        return [_denied() for _ in refs.ReferencesToDelete]
+
+
+def _denied() -> ua.StatusCode:
+    return wire.status(ua.StatusCodes.BadUserAccessDenied)
