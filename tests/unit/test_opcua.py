@@ -23,6 +23,7 @@ from edge_agent.model import Job, MachineState, Quality, Temperature
 from edge_agent.observation import AgentStatus
 from edge_agent.secret import Secret
 from edge_agent.sinks.opcua import OpcUaOptions, OpcUaUser
+from edge_agent.sinks.opcua.instance import Instance
 from edge_agent.sinks.opcua.server import OpcUaSink
 from edge_agent.store import Store
 from tests.integration.endpoint import CLIENT_URI, client_certificate
@@ -141,19 +142,19 @@ async def test_the_namespaces_are_in_the_order_of_the_contract(client: Client) -
 
 async def test_a_machine_is_below_machines_with_its_name_and_values(client: Client) -> None:
     folder = client.get_node("ns=4;i=1001")
-    [machine] = await folder.get_children()
+    [machine] = await folder.get_children(refs=ua.ObjectIds.Organizes)
     assert machine.nodeid.to_string() == f"ns={MACHINES};s=mark-one"
     assert (await machine.read_display_name()).Text == "Mark One"
     assert await shown(client, "mark-one/MesStatus") == ("Running", "Good")
     assert await shown(client, "mark-one/MesIds") == ([1, 2], "Good")
     assert await shown(client, "mark-one/Job/Progress") == (25.0, "Good")
-    assert await shown(client, "mark-one/Monitoring/Process/Tool0Temperature") == (204.8, "Good")
+    assert await shown(client, "mark-one/Monitoring/Process/Tool0Temperature/AnalogSignal") == (204.8, "Good")
     assert await shown(client, "mark-one/Job/RemainingTime") == (None, "BadNoData")
 
 
 async def test_values_have_the_sources_time(client: Client) -> None:
     assert (await read(client, "mark-one/Source/State")).SourceTimestamp == AT
-    assert (await read(client, "mark-one/Monitoring/Process/BedTemperature")).SourceTimestamp == SENSED_AT
+    assert (await read(client, "mark-one/Monitoring/Process/BedTemperature/AnalogSignal")).SourceTimestamp == SENSED_AT
 
 
 async def test_the_last_usable_value_keeps_the_time_since_when_it_was_so(bench: Bench, client: Client) -> None:
@@ -226,7 +227,7 @@ async def test_a_printer_that_is_off_has_good_states_and_unconnected_temperature
     bench.store.publish(observation(off))
     await bench.settle()
     assert await shown(client, "mark-one/Source/State") == ("Offline", "Good")
-    assert await shown(client, "mark-one/Monitoring/Process/Tool0Temperature") == (None, "BadNotConnected")
+    assert await shown(client, "mark-one/Monitoring/Process/Tool0Temperature/AnalogSignal") == (None, "BadNotConnected")
     assert await shown(client, "mark-one/Job/Progress") == (None, "BadNoData")
 
 
@@ -234,11 +235,11 @@ async def test_a_heater_appears_when_first_reported_and_stays(bench: Bench, clie
     warm = replace(PRINTING, temperatures={**PRINTING.temperatures, "chamber": Temperature(38.0, None)})
     bench.store.publish(observation(warm))
     await bench.settle()
-    assert await shown(client, "mark-one/Monitoring/Process/ChamberTemperature") == (38.0, "Good")
-    assert await shown(client, "mark-one/Monitoring/Process/ChamberSetpoint") == (None, "BadNoData")
+    assert await shown(client, "mark-one/Monitoring/Process/ChamberTemperature/AnalogSignal") == (38.0, "Good")
+    assert await shown(client, "mark-one/Monitoring/Process/ChamberTemperature/ProcessValueSetpoint") == (None, "BadNoData")
     bench.store.publish(observation())
     await bench.settle()
-    assert await shown(client, "mark-one/Monitoring/Process/ChamberTemperature") == (None, "BadNoData")
+    assert await shown(client, "mark-one/Monitoring/Process/ChamberTemperature/AnalogSignal") == (None, "BadNoData")
 
 
 async def test_names_of_heaters_that_clash_or_never_end_do_no_harm(bench: Bench, client: Client) -> None:
@@ -247,7 +248,7 @@ async def test_names_of_heaters_that_clash_or_never_end_do_no_harm(bench: Bench,
     await bench.settle()
     process = node(client, "mark-one/Monitoring/Process")
     names = [(await child.read_browse_name()).Name for child in await process.get_children()]
-    assert len(names) == 2 * 32
+    assert len(names) == 32 + 1  # and NodeVersion
     assert {"Tool0Temperature", "T29Temperature"} <= set(names)
     assert await shown(client, "mark-one/Job/Progress") == (25.0, "Good")
 
@@ -255,13 +256,13 @@ async def test_names_of_heaters_that_clash_or_never_end_do_no_harm(bench: Bench,
 @pytest.mark.usefixtures("client")
 async def test_only_what_changed_is_written(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[str] = []
-    space_write = type(bench.sink._machines["mark-one"]._space).write
+    instance_write = Instance.write
 
-    async def write(space: Any, node_id: ua.NodeId, value: ua.DataValue) -> None:
-        written.append(str(node_id.Identifier))
-        await space_write(space, node_id, value)
+    async def write(instance: Instance, path: str, value: ua.DataValue) -> None:
+        written.append(f"{instance.root}/{path}")
+        await instance_write(instance, path, value)
 
-    monkeypatch.setattr("edge_agent.sinks.opcua.address_space.AddressSpace.write", write)
+    monkeypatch.setattr(Instance, "write", write)
     bench.store.publish(observation())
     await bench.settle()
     assert [path for path in written if path.startswith("mark-one/")] == []
@@ -292,7 +293,7 @@ async def test_a_subscriber_of_a_removed_machine_is_told_by_a_bad_status(bench: 
     assert await asyncio.wait_for(statuses.get(), 5) == "BadNodeIdUnknown"
     await bench.settle()
     assert (await shown(client, "mark-one/MesStatus"))[1] == "BadNodeIdUnknown"
-    assert await client.get_node("ns=4;i=1001").get_children() == []
+    assert await client.get_node("ns=4;i=1001").get_children(refs=ua.ObjectIds.Organizes) == []
 
 
 async def test_the_agent_says_how_it_is(bench: Bench, client: Client) -> None:

@@ -141,7 +141,9 @@ class AddressSpace:
         if held is not None:
             return held
         variant = wire.attribute(node, row, which)
-        return _bad(ua.StatusCodes.BadAttributeIdInvalid) if variant is None else ua.DataValue(variant)
+        if variant is None:
+            return _bad(ua.StatusCodes.BadAttributeIdInvalid)
+        return ua.DataValue(variant, ServerTimestamp=_now() if which == ua.AttributeIds.Value else None)
 
     def hold(self, node: Key, value: ua.DataValue, which: int = ua.AttributeIds.Value) -> None:
         """Hold a value before anybody can watch."""
@@ -149,7 +151,7 @@ class AddressSpace:
 
     async def write(self, node: Key, value: ua.DataValue, which: int = ua.AttributeIds.Value) -> None:
         """Hold a value for an attribute, as the server itself, and tell who watches it."""
-        value = dataclasses.replace(value, ServerTimestamp=cast("ua.DateTime", datetime.now(UTC)))
+        value = dataclasses.replace(value, ServerTimestamp=_now())
         self.hold(node, value, which)
         await self.tell(node, value, which)
 
@@ -207,6 +209,10 @@ class AddressSpace:
         del self._watches[watched][handle]
         if not self._watches[watched]:
             del self._watches[watched]
+
+
+def _now() -> ua.DateTime:
+    return cast("ua.DateTime", datetime.now(UTC))
 
 
 def _bad(code: int) -> ua.DataValue:
