@@ -28,6 +28,7 @@ from asyncua import ua
 
 from ...jobs import JobRun, Outcome
 from ...units import BYTE, CUBIC_CENTIMETRE, MILLIMETRE, PERCENT, SECOND, Unit
+from .nodeset import HAS_COMPONENT
 from .structures import (
     JOB_CONTROL,
     ISA95JobOrderAndStateDataType,
@@ -41,7 +42,8 @@ from .structures import (
     ISA95WorkMasterDataType,
     RunInfoDataType,
 )
-from .values import engineering_units, node_id
+from .values import engineering_units
+from .wire import node_id
 
 LISTED = 20
 """How many of a machine's newest runs its lists hold."""
@@ -202,7 +204,7 @@ def _top(state: JobState) -> ISA95StateDataType:
 
 def _sub(state_machine: str, text: str, number: int) -> ISA95StateDataType:
     step = ua.RelativePathElement(
-        ReferenceTypeId=node_id(ua.ObjectIds.HasComponent),
+        ReferenceTypeId=node_id(HAS_COMPONENT),
         IsInverse=cast("ua.Boolean", False),
         IncludeSubtypes=cast("ua.Boolean", True),
         TargetName=ua.QualifiedName(state_machine, JOB_CONTROL),

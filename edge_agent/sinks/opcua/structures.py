@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
 
 from asyncua import ua
 
-from .values import node_id
+from .nodeset import Key
+from .wire import node_id
 
 JOB_CONTROL = 5
 """Index of the namespace of OPC 10031-4."""
@@ -49,7 +50,7 @@ class Typed(Protocol):
 class ISA95StateDataType:
     """A state of a job. An empty ``BrowsePath`` is the top-level state, another leads to a sub state machine."""
 
-    data_type: ClassVar[ua.NodeId] = node_id(3006, JOB_CONTROL)
+    data_type: ClassVar[ua.NodeId] = node_id(Key(JOB_CONTROL, 3006))
 
     BrowsePath: ua.RelativePath
     StateText: ua.LocalizedText
@@ -60,7 +61,7 @@ class ISA95StateDataType:
 class ISA95PropertyDataType:
     """A property of a resource: a key and a value."""
 
-    data_type: ClassVar[ua.NodeId] = node_id(3002, JOB_CONTROL)
+    data_type: ClassVar[ua.NodeId] = node_id(Key(JOB_CONTROL, 3002))
 
     Encoding: UInt32 = field(default=0, repr=False, compare=False)
     ID: String
@@ -74,7 +75,7 @@ class ISA95PropertyDataType:
 class ISA95ParameterDataType:
     """A parameter of a job: a key and a value."""
 
-    data_type: ClassVar[ua.NodeId] = node_id(3003, JOB_CONTROL)
+    data_type: ClassVar[ua.NodeId] = node_id(Key(JOB_CONTROL, 3003))
 
     Encoding: UInt32 = field(default=0, repr=False, compare=False)
     ID: String
@@ -88,7 +89,7 @@ class ISA95ParameterDataType:
 class ISA95WorkMasterDataType:
     """A recipe: here, the file that is printed."""
 
-    data_type: ClassVar[ua.NodeId] = node_id(3007, JOB_CONTROL)
+    data_type: ClassVar[ua.NodeId] = node_id(Key(JOB_CONTROL, 3007))
 
     Encoding: UInt32 = field(default=0, repr=False, compare=False)
     ID: String
@@ -100,7 +101,7 @@ class ISA95WorkMasterDataType:
 class ISA95MaterialDataType:
     """Material, and how much of it."""
 
-    data_type: ClassVar[ua.NodeId] = node_id(3010, JOB_CONTROL)
+    data_type: ClassVar[ua.NodeId] = node_id(Key(JOB_CONTROL, 3010))
 
     Encoding: UInt32 = field(default=0, repr=False, compare=False)
     MaterialClassID: String | None = None
@@ -118,7 +119,7 @@ class ISA95MaterialDataType:
 class ISA95EquipmentDataType:
     """Equipment, and how much of it."""
 
-    data_type: ClassVar[ua.NodeId] = node_id(3005, JOB_CONTROL)
+    data_type: ClassVar[ua.NodeId] = node_id(Key(JOB_CONTROL, 3005))
 
     Encoding: UInt32 = field(default=0, repr=False, compare=False)
     ID: String
@@ -133,7 +134,7 @@ class ISA95EquipmentDataType:
 class ISA95PersonnelDataType:
     """A person, or a class of persons."""
 
-    data_type: ClassVar[ua.NodeId] = node_id(3011, JOB_CONTROL)
+    data_type: ClassVar[ua.NodeId] = node_id(Key(JOB_CONTROL, 3011))
 
     Encoding: UInt32 = field(default=0, repr=False, compare=False)
     ID: String
@@ -148,7 +149,7 @@ class ISA95PersonnelDataType:
 class ISA95PhysicalAssetDataType:
     """A physical asset, and how much of it."""
 
-    data_type: ClassVar[ua.NodeId] = node_id(3012, JOB_CONTROL)
+    data_type: ClassVar[ua.NodeId] = node_id(Key(JOB_CONTROL, 3012))
 
     Encoding: UInt32 = field(default=0, repr=False, compare=False)
     ID: String
@@ -163,7 +164,7 @@ class ISA95PhysicalAssetDataType:
 class ISA95JobOrderDataType:
     """What is to be done, as it was ordered."""
 
-    data_type: ClassVar[ua.NodeId] = node_id(3008, JOB_CONTROL)
+    data_type: ClassVar[ua.NodeId] = node_id(Key(JOB_CONTROL, 3008))
 
     Encoding: UInt32 = field(default=0, repr=False, compare=False)
     JobOrderID: String
@@ -183,7 +184,7 @@ class ISA95JobOrderDataType:
 class ISA95JobOrderAndStateDataType:
     """A job order and how far it is; the first state is the top-level one."""
 
-    data_type: ClassVar[ua.NodeId] = node_id(3015, JOB_CONTROL)
+    data_type: ClassVar[ua.NodeId] = node_id(Key(JOB_CONTROL, 3015))
 
     JobOrder: ISA95JobOrderDataType
     State: list[ISA95StateDataType]
@@ -193,7 +194,7 @@ class ISA95JobOrderAndStateDataType:
 class ISA95JobResponseDataType:
     """What became of a job order; the first state is the top-level one."""
 
-    data_type: ClassVar[ua.NodeId] = node_id(3013, JOB_CONTROL)
+    data_type: ClassVar[ua.NodeId] = node_id(Key(JOB_CONTROL, 3013))
 
     Encoding: UInt32 = field(default=0, repr=False, compare=False)
     JobResponseID: String
@@ -213,7 +214,7 @@ class ISA95JobResponseDataType:
 class RunInfoDataType:
     """One run of a job on an additive manufacturing machine. ``RemainingTime`` is in ms, as every Duration."""
 
-    data_type: ClassVar[ua.NodeId] = node_id(3001, ADDITIVE)
+    data_type: ClassVar[ua.NodeId] = node_id(Key(ADDITIVE, 3001))
 
     Encoding: UInt32 = field(default=0, repr=False, compare=False)
     CurrentLayer: UInt32 | None = None
@@ -230,18 +231,18 @@ class Structure(NamedTuple):
 
 
 STRUCTURES = (
-    Structure(ISA95PropertyDataType, node_id(5002, JOB_CONTROL)),
-    Structure(ISA95ParameterDataType, node_id(5005, JOB_CONTROL)),
-    Structure(ISA95EquipmentDataType, node_id(5008, JOB_CONTROL)),
-    Structure(ISA95WorkMasterDataType, node_id(5011, JOB_CONTROL)),
-    Structure(ISA95JobOrderDataType, node_id(5014, JOB_CONTROL)),
-    Structure(ISA95MaterialDataType, node_id(5017, JOB_CONTROL)),
-    Structure(ISA95PersonnelDataType, node_id(5020, JOB_CONTROL)),
-    Structure(ISA95PhysicalAssetDataType, node_id(5023, JOB_CONTROL)),
-    Structure(ISA95JobResponseDataType, node_id(5026, JOB_CONTROL)),
-    Structure(ISA95StateDataType, node_id(5029, JOB_CONTROL)),
-    Structure(ISA95JobOrderAndStateDataType, node_id(5032, JOB_CONTROL)),
-    Structure(RunInfoDataType, node_id(5036, ADDITIVE)),
+    Structure(ISA95PropertyDataType, node_id(Key(JOB_CONTROL, 5002))),
+    Structure(ISA95ParameterDataType, node_id(Key(JOB_CONTROL, 5005))),
+    Structure(ISA95EquipmentDataType, node_id(Key(JOB_CONTROL, 5008))),
+    Structure(ISA95WorkMasterDataType, node_id(Key(JOB_CONTROL, 5011))),
+    Structure(ISA95JobOrderDataType, node_id(Key(JOB_CONTROL, 5014))),
+    Structure(ISA95MaterialDataType, node_id(Key(JOB_CONTROL, 5017))),
+    Structure(ISA95PersonnelDataType, node_id(Key(JOB_CONTROL, 5020))),
+    Structure(ISA95PhysicalAssetDataType, node_id(Key(JOB_CONTROL, 5023))),
+    Structure(ISA95JobResponseDataType, node_id(Key(JOB_CONTROL, 5026))),
+    Structure(ISA95StateDataType, node_id(Key(JOB_CONTROL, 5029))),
+    Structure(ISA95JobOrderAndStateDataType, node_id(Key(JOB_CONTROL, 5032))),
+    Structure(RunInfoDataType, node_id(Key(ADDITIVE, 5036))),
 )
 
 

@@ -18,8 +18,9 @@ from asyncua.ua.ua_binary import extensionobject_from_binary, extensionobject_to
 
 from edge_agent.sinks import opcua
 from edge_agent.sinks.opcua import structures
+from edge_agent.sinks.opcua.nodeset import Key
 from edge_agent.sinks.opcua.structures import STRUCTURES, ISA95StateDataType, RunInfoDataType
-from edge_agent.sinks.opcua.values import node_id
+from edge_agent.sinks.opcua.wire import node_id
 
 MODELS = Path(opcua.__file__).parent / "models"
 FILES = {5: "isa95-jobcontrol.jsonl", 11: "additive-manufacturing.jsonl"}
@@ -34,7 +35,9 @@ SAMPLES: dict[Any, Any] = {
     ua.Variant: ua.Variant([1, 2, 3], ua.VariantType.UInt16, is_array=True),
     ua.LocalizedText: ua.LocalizedText("Düse", "de"),
     ua.EUInformation: ua.EUInformation("urn:units", ua.Int32(42), ua.LocalizedText("mm"), ua.LocalizedText("mm", "en")),
-    ua.RelativePath: ua.RelativePath([ua.RelativePathElement(node_id(47), TargetName=ua.QualifiedName("Sub", 5))]),
+    ua.RelativePath: ua.RelativePath(
+        [ua.RelativePathElement(node_id(Key(0, 47)), TargetName=ua.QualifiedName("Sub", 5))]
+    ),
 }
 
 
@@ -88,7 +91,7 @@ def _needs(definition: dict[str, Any]) -> set[str]:
 
 def parsed(text: str) -> ua.NodeId:
     namespace, _, identifier = text.partition(":")
-    return node_id(int(identifier), int(namespace))
+    return node_id(Key(int(namespace), int(identifier)))
 
 
 def _attribute(definition: dict[str, Any]) -> ua.StructureDefinition:
