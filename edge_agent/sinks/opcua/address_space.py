@@ -149,6 +149,10 @@ class AddressSpace:
         """Hold a value before anybody can watch."""
         self._written[node, int(which)] = value
 
+    def state(self, node: Key, value: ua.Variant) -> None:
+        """Hold a value that is true from now on."""
+        self.hold(node, ua.DataValue(value, SourceTimestamp=_now(), ServerTimestamp=_now()))
+
     async def write(self, node: Key, value: ua.DataValue, which: int = ua.AttributeIds.Value) -> None:
         """Hold a value for an attribute, as the server itself, and tell who watches it."""
         value = dataclasses.replace(value, ServerTimestamp=_now())

@@ -25,6 +25,7 @@ from .agent_object import AgentObject
 from .folder import Folder
 from .inner import InnerServer
 from .machine_type import MachineType
+from .metadata import describe_namespaces
 from .namespaces import application_uri, namespaces
 from .nodeset import Key, Nodeset
 from .options import OpcUaOptions
@@ -102,7 +103,9 @@ class OpcUaSink:
         server.product_uri = PRODUCT_URI
         server.application_type = ua.ApplicationType.Server
         security.restrict(server, anonymous=self._options.anonymous)
-        server_object.describe(space, inner, namespaces(space.nodeset, self._device_uuid))
+        uris = namespaces(space.nodeset, self._device_uuid)
+        server_object.describe(space, inner, uris)
+        describe_namespaces(space, uris)
         await server.init()
         uri = application_uri(self._device_uuid)
         await server.set_application_uri(uri)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import cast
 
 from asyncua import ua
 from asyncua.server.internal_server import InternalServer
@@ -85,18 +85,13 @@ def describe(space: AddressSpace, iserver: InternalServer, namespaces: list[str]
         2255: (_T.String, namespaces),
     }
     for number, (kind, value) in facts.items():
-        _hold(space, Key(0, number), ua.Variant(value, kind, is_array=isinstance(value, list)))
+        space.state(Key(0, number), ua.Variant(value, kind, is_array=isinstance(value, list)))
     for number in _DIAGNOSTICS:
         space.hold(Key(0, number), _bad(ua.StatusCodes.BadNotReadable))
     # Clients that want every machine's events ask the server, for those missed too.
     notifies = ua.EventNotifier.SubscribeToEvents.mask | ua.EventNotifier.HistoryRead.mask
     shown = ua.DataValue(ua.Variant(int(notifies), _T.Byte))
     space.hold(_SERVER_OBJECT, shown, ua.AttributeIds.EventNotifier)
-
-
-def _hold(space: AddressSpace, node: Key, value: ua.Variant) -> None:
-    now: Any = datetime.now(UTC)
-    space.hold(node, ua.DataValue(value, SourceTimestamp=now, ServerTimestamp=now))
 
 
 def _bad(code: int) -> ua.DataValue:
