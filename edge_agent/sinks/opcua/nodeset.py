@@ -1,12 +1,13 @@
 """The compiled information models: rows of facts, read from the disk when somebody asks for them.
 
-``models/*.jsonl`` holds one node a line (see the README there). The files are mapped, not read: a start costs an index
-of the lines, and a node nobody looks at costs nothing. Every namespace has a fixed index, so identifiers are final.
+``models/*.jsonl`` holds one node a line (see the README there). What stays in memory is an index of the lines; a row is
+read when it is asked for, which the system's page cache makes cheap. Every namespace has a fixed index, so identifiers
+are final.
 """
 
 from __future__ import annotations
 
-import mmap
+import os
 import re
 from array import array
 from bisect import bisect_left
@@ -128,32 +129,37 @@ class Header(Struct, frozen=True):
 
 
 class _Model:
-    """One mapped file and where its lines begin."""
+    """One open file and where its lines begin."""
 
     def __init__(self, path: Path) -> None:
-        with path.open("rb") as file:
-            self._lines = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        self.header = msgspec.json.decode(self._lines[: self._lines.find(b"\n")], type=Header)
+        lines = path.read_bytes()
+        self.header = msgspec.json.decode(lines[: lines.find(b"\n")], type=Header)
         self.numbers = array("L")
         self._starts = array("L")
         self.texts: dict[str, int] = {}
-        for match in _LINE.finditer(self._lines):
+        for match in _LINE.finditer(lines):
             if match[1] is not None:
                 self.numbers.append(int(match[1]))  # ascending, by the compiler's promise
-                self._starts.append(match.start())
             else:
-                self.texts[msgspec.json.decode(b'"' + match[2] + b'"', type=str)] = match.start()
+                self.texts[msgspec.json.decode(b'"' + match[2] + b'"', type=str)] = len(self._starts)
+            self._starts.append(match.start())
+        self._starts.append(len(lines))
+        # Read by position, not mapped: pages of a mapped file count as this process's memory, and stay.
+        self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
-    def start(self, identifier: int | str) -> int | None:
+    def __del__(self) -> None:
+        os.close(self._file)
+
+    def line(self, identifier: int | str) -> int | None:
+        """The number of a node's line among the nodes, ``None`` if there is no such node."""
         if isinstance(identifier, str):
             return self.texts.get(identifier)
         index = bisect_left(self.numbers, identifier)
-        if index < len(self.numbers) and self.numbers[index] == identifier:
-            return self._starts[index]
-        return None
+        return index if index < len(self.numbers) and self.numbers[index] == identifier else None
 
-    def row(self, start: int) -> Row:
-        return _decode_row(self._lines[start : self._lines.find(b"\n", start)])
+    def row(self, line: int) -> Row:
+        start = self._starts[line]
+        return _decode_row(os.pread(self._file, self._starts[line + 1] - start, start))
 
 
 class Nodeset:
@@ -167,8 +173,8 @@ class Nodeset:
     def _find(self, node: Key) -> Row | None:
         """The node's row, ``None`` if no model has such a node."""
         model = self._models.get(node.namespace)
-        start = model.start(node.identifier) if model else None
-        return None if model is None or start is None else model.row(start)
+        line = model.line(node.identifier) if model else None
+        return None if model is None or line is None else model.row(line)
 
     def __getitem__(self, node: Key) -> Row:
         """The row of a node that is known to be there."""
@@ -181,7 +187,7 @@ class Nodeset:
         if not isinstance(node, Key):
             return False
         model = self._models.get(node.namespace)
-        return model is not None and model.start(node.identifier) is not None
+        return model is not None and model.line(node.identifier) is not None
 
     def __iter__(self) -> Iterator[Key]:
         for namespace, model in self._models.items():
