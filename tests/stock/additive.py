@@ -96,8 +96,8 @@ def _definition(node: Element, row: Row) -> None:
 
 def _value(node: Element, stated: Row) -> None:
     kind, value = stated["type"], stated["value"]
-    found = SubElement(node, kind.replace("ListOfArgument", "ListOfExtensionObject").replace(
-        "ListOfEnumValueType", "ListOfExtensionObject"), xmlns="http://opcfoundation.org/UA/2008/02/Types.xsd")  # fmt: skip
+    element = "ListOfExtensionObject" if kind in ("ListOfArgument", "ListOfEnumValueType") else kind
+    found = SubElement(node, element, xmlns="http://opcfoundation.org/UA/2008/02/Types.xsd")
     if kind == "ListOfArgument":
         for item in value:
             _argument(_extension(found, "i=297", "Argument"), item)

@@ -1,0 +1,1 @@
+"""The compiled models against other implementations' idea of the same models."""
