@@ -14,11 +14,13 @@ from datetime import datetime
 import aiohttp
 from msgspec.structs import replace
 
+from .chronicle import Chronicle
 from .config import Config, MachineConfig
+from .events import Incidents
 from .health import Health
-from .jobs import JobTracker, Outcome
+from .jobs import KEEP_RECENT, JobTracker, Outcome
 from .journal import Journal
-from .model import StateTable
+from .model import MachineState, Quality, StateTable
 from .poller import Poller, Polling
 from .sources import Source
 from .sources.octoprint import OctoPrint, OctoPrintOptions
@@ -101,18 +103,32 @@ class Machines:
             now=self._now,
             dice=self._dice,
             offset_s=offset_s,
-            jobs=await self._tracker(entry.machine.id),
-            journal=self._journal,
+            chronicle=await self._chronicle(entry.machine.id),
         )
         task = self._tasks.create_task(poller.run(), name=f"poller of {entry.machine.id}")
         self._running[entry.machine.id] = _Running(entry, task)
 
-    async def _tracker(self, machine_id: str) -> JobTracker:
-        """A tracker that goes on where the journal ends."""
+    async def _chronicle(self, machine_id: str) -> Chronicle:
+        """A story that goes on where the journal ends."""
         ended = await self._journal.runs(machine_id, outcomes=set(Outcome), limit=1)
-        return JobTracker(
-            machine_id, open_run=await self._journal.open_run(machine_id), last=ended[0] if ended else None
+        open_run = await self._journal.open_run(machine_id)
+        return Chronicle(
+            machine_id,
+            now=self._now,
+            jobs=JobTracker(machine_id, open_run=open_run, last=ended[0] if ended else None),
+            journal=self._journal,
+            recent=await self._journal.runs(machine_id, limit=KEEP_RECENT),
+            counters=await self._journal.counters(machine_id),
+            incidents=self._incidents(machine_id),
         )
+
+    def _incidents(self, machine_id: str) -> Incidents:
+        """A reload must not forget that a machine is lost or in a fault: its end is to be told as well."""
+        before = self._store.latest(machine_id)
+        if before is None or before.quality is Quality.WAITING:
+            return Incidents(machine_id)
+        faulty = before.snapshot.state is MachineState.FAULT if before.snapshot else None
+        return Incidents(machine_id, reached=before.quality.usable, faulty=faulty)
 
 
 def make_source(

@@ -294,6 +294,7 @@ class Job(Struct, frozen=True, kw_only=True):
     file_name: str | None = None
     file_path: str | None = None
     file_size_bytes: int | None = None
+    file_date: datetime | None = None
     user: str | None = None
     progress_ratio: float | None = None
     elapsed_s: float | None = None

@@ -32,7 +32,8 @@ class Observation(Struct, frozen=True, kw_only=True):
     value; ``temperature_quality`` can be worse (a printer that fell silent behind an OctoPrint that did not).
     ``last_seen`` is the last usable answer, and ``meaning`` the state table's row for it: as trustworthy as the live
     values, while ``mes_status`` and ``stack_light`` always hold. ``run`` is the print that goes on, else the last one
-    that ended.
+    that ended. ``recent`` are the last runs, the newest first, an open one included; the same tuple until one of them
+    changes in more than what passes with time (see `JobRun.tells_more_than`).
     """
 
     machine: Machine
@@ -46,6 +47,7 @@ class Observation(Struct, frozen=True, kw_only=True):
     snapshot: Snapshot | None = None
     meaning: StateRow | None = None
     run: JobRun | None = None
+    recent: tuple[JobRun, ...] = ()
     counters: Counters = Counters()
     last_seen: datetime | None = None
 
@@ -82,7 +84,7 @@ def situation(snapshot: Snapshot, run: JobRun | None, *, before: Situation | Non
 
 def _ended_a_print(run: JobRun | None, before: Situation | None) -> bool:
     """A fault ended a print; one found at the start is the fault that the last run failed of, as far as is known."""
-    if before in {MachineState.FAULT, Aftermath.FAILED}:
-        return before is Aftermath.FAILED
+    if before is Aftermath.FAILED:
+        return True
     was_busy = before is None or (isinstance(before, MachineState) and before.busy)
     return was_busy and run is not None and run.outcome in {None, Outcome.FAILED}

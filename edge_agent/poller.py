@@ -17,10 +17,10 @@ from typing import Never
 
 from msgspec import Struct
 
+from .chronicle import Chronicle
 from .errors import SourceError, Starting, Unreachable
+from .events import Event
 from .health import Health
-from .jobs import JobTracker
-from .journal import Journal
 from .model import Machine, MachineState, Quality, Situation, Snapshot, StateTable
 from .observation import Observation, situation
 from .sources import Source
@@ -35,7 +35,6 @@ PATIENT_BACKOFF_S = 10.0
 STARTING_BACKOFF_S = 5.0
 JITTER = 0.2
 SENSOR_SILENT_S = 30.0
-RECORD_EVERY_S = 600.0
 SLOW_RESPONSE_S = 0.5
 MAX_SLOW_INTERVAL_S = 30.0
 _PACE_WINDOW = 11
@@ -97,7 +96,7 @@ def backoff_s(error: SourceError, failures: int, interval_s: float, dice: random
 
 
 class Poller:
-    """One machine's loop. With ``jobs`` it tells prints apart; ``journal`` keeps what happens to them."""
+    """One machine's loop. ``chronicle`` knows what happens to the machine, and to its prints."""
 
     def __init__(
         self,
@@ -111,8 +110,7 @@ class Poller:
         now: Callable[[], datetime],
         dice: random.Random,
         offset_s: float = 0.0,
-        jobs: JobTracker | None = None,
-        journal: Journal | None = None,
+        chronicle: Chronicle | None = None,
     ) -> None:
         self._machine = machine
         self._source = source
@@ -123,9 +121,8 @@ class Poller:
         self._now = now
         self._dice = dice
         self._offset_s = offset_s
-        self._jobs = jobs
-        self._journal = journal
-        self._run = (jobs.current or jobs.last) if jobs else None
+        self._chronicle = chronicle or Chronicle(machine.id, now=now)
+        self._happened = asyncio.Event()
         self._pace = Pace()
         self._snapshot: Snapshot | None = None
         self._situation: Situation | None = None
@@ -134,7 +131,6 @@ class Poller:
         self._failures = 0
         self._answered_at = 0.0  # monotonic; the start counts, so that silence from the beginning is silence
         self._sensors_at = 0.0
-        self._recorded_at = 0.0
         self._ageing: asyncio.TimerHandle | None = None
 
     async def run(self) -> Never:
@@ -150,12 +146,30 @@ class Poller:
             while True:
                 delay_s = await self._cycle()
                 heartbeat.beat()
-                await asyncio.sleep(delay_s)
+                await self._rest(delay_s)
         finally:
             self._health.forget(part)
             if self._ageing is not None:
                 self._ageing.cancel()
-            await self._record_current()
+            await self._chronicle.save()
+
+    async def _rest(self, delay_s: float) -> None:
+        """Sleep, but tell what happens meanwhile: values get too old for use between two questions as well."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + delay_s
+        while True:
+            if self._happened.is_set():
+                self._happened.clear()
+                self._announce(await self._chronicle.tell())
+            try:
+                async with asyncio.timeout_at(until):
+                    await self._happened.wait()
+            except TimeoutError:
+                return
+
+    def _announce(self, events: tuple[Event, ...]) -> None:
+        for event in events:
+            self._store.announce(event)
 
     async def _cycle(self) -> float:
         """Ask once, publish, and say how many seconds to rest."""
@@ -164,7 +178,7 @@ class Poller:
         try:
             async with asyncio.timeout(self._polling.timeout_s):
                 snapshot = await self._source.fetch()
-            await self._follow_jobs(snapshot)
+            events = await self._chronicle.answered(snapshot, longest_step_s=STALE_INTERVALS * self._interval_s())
         except SourceError as error:
             return self._failed(error)
         except TimeoutError:
@@ -181,32 +195,10 @@ class Poller:
                 log.exception("%s: a bug of the agent in reading this machine; the others go on", self._machine.id)
             return self._failed(SourceError(f"a bug of the agent ({kind}); its log has the details: please report it"))
         self._answered(snapshot)
+        self._announce(events)
         elapsed_s = loop.time() - started
         # At most half the time spent asking: a server slower than its interval gets room for its own work.
         return max(self._interval_s() - elapsed_s, min(elapsed_s, self._interval_s()))
-
-    async def _follow_jobs(self, snapshot: Snapshot) -> None:
-        """Tell prints apart, and have on the disk what is going to be shown."""
-        if self._jobs is None:
-            return
-        loop_time = asyncio.get_running_loop().time()
-        events = self._jobs.observe(snapshot, now=self._now(), monotonic_s=loop_time)
-        for event in events:
-            name, reason = event.run.file_name or "unknown file", event.run.reason
-            log.info("%s: job %s: %s%s", self._machine.id, event.kind.value, name, f" ({reason})" * bool(reason))
-        if events and self._journal is not None:
-            await self._journal.record([event.run for event in events], events)
-            self._recorded_at = loop_time
-        elif loop_time - self._recorded_at > RECORD_EVERY_S:
-            await self._record_current()
-        # Only now: a value that ages while the disk is slow is published too, and must not tell what is not safe yet.
-        self._run = self._jobs.current or self._jobs.last
-
-    async def _record_current(self) -> None:
-        """Bring the journal's row of the open run up to date: a power cut then knows better when it was last seen."""
-        if self._journal is not None and self._jobs is not None and self._jobs.current is not None:
-            await self._journal.record([self._jobs.current])
-            self._recorded_at = asyncio.get_running_loop().time()
 
     def _answered(self, snapshot: Snapshot) -> None:
         loop_time = asyncio.get_running_loop().time()
@@ -219,7 +211,7 @@ class Poller:
             log.warning("%s: %s", self._machine.id, snapshot.advice)
         if previous is None or snapshot.temperatures_at is None or snapshot.temperatures_at != previous.temperatures_at:
             self._sensors_at = loop_time
-        self._situation = situation(snapshot, self._run, before=self._situation)
+        self._situation = situation(snapshot, self._chronicle.run, before=self._situation)
         self._snapshot, self._last_seen = snapshot, snapshot.observed_at
         self._answered_at = loop_time
         self._error, self._failures = None, 0
@@ -279,10 +271,14 @@ class Poller:
                 error=str(self._error or ""),
                 snapshot=snapshot,
                 meaning=meaning,
-                run=self._run,
+                run=self._chronicle.run,
+                recent=self._chronicle.recent,
+                counters=self._chronicle.counters,
                 last_seen=self._last_seen,
             )
         )
+        if self._chronicle.unanswered(quality, str(self._error or "")):
+            self._happened.set()
         if self._ageing is not None:
             self._ageing.cancel()
         later = [limit_s - age_s for limit_s in (stale_s, silent_s) if limit_s > age_s]

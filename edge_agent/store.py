@@ -1,4 +1,4 @@
-"""The latest observation of each machine: the process's only shared mutable state.
+"""The latest observation of each machine, and what happens: the process's only shared mutable state.
 
 Pollers publish, sinks watch. Everything happens on the event loop's thread, so no lock is needed.
 """
@@ -6,11 +6,17 @@ Pollers publish, sinks watch. Everything happens on the event loop's thread, so 
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 
+from .events import Event
 from .observation import AgentStatus, Observation
 
+log = logging.getLogger(__name__)
+
+KEEP_EVENTS = 1_000
 AGENT = ""
 """Stands for the agent itself among the changed ids; no machine's id is empty."""
 
@@ -21,6 +27,9 @@ class Watch:
     def __init__(self, machine_ids: Iterator[str]) -> None:
         # A dict, since sets forget the order machines appeared in and sinks create nodes in that order.
         self._changed: dict[str, None] = dict.fromkeys(machine_ids)
+        self._events: deque[Event] = deque(maxlen=KEEP_EVENTS)
+        self._wants_events = False
+        self._is_behind = False
         self._wake = asyncio.Event()
         if self._changed:
             self._wake.set()
@@ -30,8 +39,16 @@ class Watch:
         self._changed[machine_id] = None
         self._wake.set()
 
+    def tell(self, event: Event) -> None:
+        """Keep an event until it is taken; called by the store."""
+        if self._wants_events and len(self._events) == KEEP_EVENTS and not self._is_behind:
+            self._is_behind = True
+            log.warning("a reader of events is more than %d behind; the oldest are left out", KEEP_EVENTS)
+        self._events.append(event)
+        self._wake.set()
+
     async def wait(self) -> None:
-        """Return when something changed since the last `take`."""
+        """Return when something changed or happened since the last `take`."""
         await self._wake.wait()
 
     def take(self) -> tuple[str, ...]:
@@ -39,6 +56,13 @@ class Watch:
         self._wake.clear()
         changed, self._changed = tuple(self._changed), {}
         return changed
+
+    def take_events(self) -> tuple[Event, ...]:
+        """What happened since the last turn, in order; the newest `KEEP_EVENTS` if that is more."""
+        self._wants_events, self._is_behind = True, False
+        events = tuple(self._events)
+        self._events.clear()
+        return events
 
     async def __aiter__(self) -> AsyncIterator[tuple[str, ...]]:
         """`wait` and `take` by turns, for ever."""
@@ -48,7 +72,10 @@ class Watch:
 
 
 class Store:
-    """Latest observation per machine, with conflating watches: a slow sink skips values and never blocks anybody."""
+    """Latest observation per machine, with conflating watches: a slow sink skips values and never blocks anybody.
+
+    Events are not conflated: each reader gets every one, unless it falls `KEEP_EVENTS` behind.
+    """
 
     def __init__(self) -> None:
         self._latest: dict[str, Observation] = {}
@@ -69,6 +96,11 @@ class Store:
         """Make this the machine's latest observation."""
         self._latest[observation.machine.id] = observation
         self._mark(observation.machine.id)
+
+    def announce(self, event: Event) -> None:
+        """Tell all readers that something happened; it is in the journal already."""
+        for watch in self._watches:
+            watch.tell(event)
 
     def remove(self, machine_id: str) -> None:
         """Forget a machine; watchers are told and find `latest` empty."""

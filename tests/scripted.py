@@ -18,6 +18,8 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, ParamSpec
 
+from edge_agent.chronicle import Chronicle
+from edge_agent.events import Event
 from edge_agent.health import Health
 from edge_agent.jobs import JobTracker
 from edge_agent.journal import Journal
@@ -84,23 +86,32 @@ class ScriptedSource:
 
 
 class RecordingStore(Store):
-    """A store that remembers what was published, and when."""
+    """A store that remembers what was published and announced, and when."""
 
     def __init__(self) -> None:
         super().__init__()
         self.published: list[tuple[float, Observation]] = []
+        self.announced: list[tuple[float, Event]] = []
 
     def publish(self, observation: Observation) -> None:
         """As ever."""
         self.published.append((elapsed_s(), observation))
         super().publish(observation)
 
+    def announce(self, event: Event) -> None:
+        """As ever."""
+        self.announced.append((elapsed_s(), event))
+        super().announce(event)
+
 
 class Stage:
     """A running poller and everything around it."""
 
-    def __init__(self, source: ScriptedSource, machine: Machine, store: RecordingStore, health: Health) -> None:
+    def __init__(
+        self, source: ScriptedSource, machine: Machine, store: RecordingStore, health: Health, states: StateTable
+    ) -> None:
         self.source = source
+        self.states = states
         self.machine = machine
         self.store = store
         self.health = health
@@ -141,12 +152,13 @@ async def polled(
     offset_s: float = 0.0,
     jobs: JobTracker | None = None,
     journal: Journal | None = None,
+    chronicle: Chronicle | None = None,
     seed: int = 1,
 ) -> AsyncIterator[Stage]:
     """A poller at work; ``source`` takes the place of the scripted one."""
     scripted = ScriptedSource(turn)
     health = Health(monotonic=asyncio.get_running_loop().time)
-    stage = Stage(scripted, machine_named(name), RecordingStore(), health)
+    stage = Stage(scripted, machine_named(name), RecordingStore(), health, states)
     poller = Poller(
         machine=stage.machine,
         source=source or scripted,
@@ -157,8 +169,7 @@ async def polled(
         now=now,
         dice=random.Random(seed),
         offset_s=offset_s,
-        jobs=jobs,
-        journal=journal,
+        chronicle=chronicle or Chronicle(stage.machine.id, now=now, jobs=jobs, journal=journal),
     )
     stage.task = asyncio.create_task(poller.run())
     try:

@@ -74,6 +74,12 @@ JOB: tuple[DataItem, ...] = (
         read=_of_job(lambda job: job.file_size_bytes),
     ),
     DataItem(
+        id="Job/FileDate",
+        kind=Kind.TIME,
+        sentence="When the selected file was last changed, by the clock of the printer's server.",
+        read=_of_job(lambda job: job.file_date),
+    ),
+    DataItem(
         id="Job/User",
         kind=Kind.TEXT,
         sentence="Who started the print.",

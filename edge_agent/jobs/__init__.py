@@ -5,7 +5,17 @@ Pure and synchronous, no I/O, no clock of its own.
 
 from __future__ import annotations
 
-from .run import JobEvent, JobEventKind, JobRun, Outcome
+from .recent import KEEP_RECENT, RecentRuns
+from .run import JobEvent, JobEventKind, JobRun, Outcome, new_event_id
 from .tracker import JobTracker
 
-__all__ = ["JobEvent", "JobEventKind", "JobRun", "JobTracker", "Outcome"]
+__all__ = [
+    "KEEP_RECENT",
+    "JobEvent",
+    "JobEventKind",
+    "JobRun",
+    "JobTracker",
+    "Outcome",
+    "RecentRuns",
+    "new_event_id",
+]

@@ -282,6 +282,7 @@ def updated(run: JobRun, sight: Sight) -> JobRun:
         file_name=_known(run.file_name, job.file_name),
         file_path=_known(run.file_path, job.file_path),
         file_size_bytes=_known(run.file_size_bytes, job.file_size_bytes),
+        file_date=_known(run.file_date, job.file_date),
         user=_known(run.user, job.user),
         updated_at=sight.now,
         paused_s=run.paused_s + _pause_s(run, sight),

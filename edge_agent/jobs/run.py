@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import enum
+import uuid
 from datetime import datetime
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from ..model import Job
 
@@ -53,6 +54,7 @@ class JobRun(Struct, frozen=True, kw_only=True):
     file_name: str | None = None
     file_path: str | None = None
     file_size_bytes: int | None = None
+    file_date: datetime | None = None
     user: str | None = None
     started_at: datetime
     updated_at: datetime
@@ -73,15 +75,42 @@ class JobRun(Struct, frozen=True, kw_only=True):
         """It has not ended, as far as is known."""
         return self.outcome is None
 
+    def tells_more_than(self, before: JobRun) -> bool:
+        """Something else has changed than time, progress and the rest that grows while a print goes on."""
+        return any(getattr(self, name) != getattr(before, name) for name in _STEADY)
+
     def may_be_of(self, job: Job) -> bool:
         """The job's file may be the run's; what either does not say is no difference."""
         pairs = ((self.file_path, job.file_path), (self.file_size_bytes, job.file_size_bytes))
         return all(ours is None or theirs is None or ours == theirs for ours, theirs in pairs)
 
 
+_GROWING = {"updated_at", "paused_s", "elapsed_s", "progress_ratio"}
+_STEADY = tuple(name for name in JobRun.__struct_fields__ if name not in _GROWING)
+
+
+def new_event_id() -> str:
+    """32 hex digits that no other event has."""
+    return uuid.uuid4().hex
+
+
 class JobEvent(Struct, frozen=True, kw_only=True):
-    """Something happened to a run; ``run`` is the run right after it, ``at`` when the agent saw it, in UTC."""
+    """Something happened to a run; ``run`` is the run right after it, ``at`` when the agent saw it, in UTC.
+
+    ``id`` stays with the event: it is the same live, in the journal, and in what a client is told of the past.
+    """
 
     kind: JobEventKind
     at: datetime
     run: JobRun
+    id: str = field(default_factory=new_event_id)
+
+    @property
+    def machine_id(self) -> str:
+        """Where it happened."""
+        return self.run.machine_id
+
+    @property
+    def text(self) -> str:
+        """Why, empty if there is nothing to say."""
+        return self.run.reason

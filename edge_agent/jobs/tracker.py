@@ -181,6 +181,7 @@ class JobTracker:
             file_name=job.file_name,
             file_path=job.file_path,
             file_size_bytes=job.file_size_bytes,
+            file_date=job.file_date,
             user=job.user,
             started_at=earlier(sight.now, job.elapsed_s or 0.0),
             updated_at=sight.now,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,9 +17,12 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from ..jobs import JobEvent, JobRun, Outcome
+from ..counters import Counters
+from ..events import Event
+from ..jobs import JobRun, Outcome
+from .batch import Batch
 from .disk import FOREVER, NEVER, Disk, is_damage
-from .waiting import Waiting
+from .waiting import EVENTS_PER_RUN, Waiting, in_period
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +42,7 @@ class JournalStatus(Struct, frozen=True, kw_only=True):
 
 
 class Journal:
-    """The durable record of runs and events. Open it with `open`, and close it.
+    """The durable record of runs, events and counters. Open it with `open`, and close it.
 
     No method raises for the disk's sake: see `status`.
     """
@@ -75,7 +78,8 @@ class Journal:
 
         Args:
             path: the file; its folder is made if need be.
-            keep_runs: how many of the newest runs are kept; up to a twentieth more until they are pruned.
+            keep_runs: how many of the newest runs are kept, and four times as many events; up to a twentieth of that
+                number more of either until they are pruned.
             keep_waiting: how many runs, and four times as many events, are kept in memory while the disk is not to be
                 had.
             retry_s: seconds between two tries to write what waits in memory.
@@ -100,14 +104,16 @@ class Journal:
         await self._do(self._finish)
         self._thread.shutdown()
 
-    async def record(self, runs: Iterable[JobRun], events: Iterable[JobEvent] = ()) -> bool:
-        """Record runs as they are now, and events with their runs, in one transaction.
+    async def record(
+        self, runs: Iterable[JobRun] = (), events: Iterable[Event] = (), counters: Mapping[str, Counters] | None = None
+    ) -> bool:
+        """Record runs as they are now, events with their runs, and counters by machine id, in one transaction.
 
         Returns:
             When it is done: true if everything is on the disk, false if it is only in memory (see `status`).
         """
-        runs, events = list(runs), list(events)
-        return await self._do(lambda: self._record(runs, events))
+        batch = Batch(runs=list(runs), events=list(events), counters=dict(counters or {}))
+        return await self._do(lambda: self._record(batch))
 
     async def open_run(self, machine_id: str) -> JobRun | None:
         """The machine's newest run that has not ended."""
@@ -135,6 +141,13 @@ class Journal:
         """One run by its id."""
         return await self._do(lambda: self._waiting.run(run_id) or self._read(lambda disk: disk.run(run_id), None))
 
+    async def counters(self, machine_id: str) -> Counters:
+        """A machine's counters as they were last recorded."""
+        found = await self._do(
+            lambda: self._waiting.counters(machine_id) or self._read(lambda disk: disk.counters(machine_id), None)
+        )
+        return found or Counters()
+
     async def events(
         self,
         machine_id: str | None = None,
@@ -142,12 +155,33 @@ class Journal:
         since: datetime = NEVER,
         until: datetime = FOREVER,
         limit: int = 100,
-    ) -> list[JobEvent]:
-        """Events from ``since`` to before ``until``, the last recorded first; each event's run is as it is now."""
+        after: str | None = None,
+        newest_first: bool = True,
+    ) -> list[Event]:
+        """Events of machines and prints, as they were when they happened, in the order of recording.
+
+        A page is full unless it is the last one. To get the next, pass the id of its last event as ``after``. That
+        stays right while events are added, also over restarts; if the event was forgotten meanwhile, the pages go on at
+        the oldest that is kept, or end, newest first.
+
+        Args:
+            machine_id: only this machine's; ``None`` for all.
+            since: only those that happened then or later.
+            until: only those that happened before.
+            limit: at most so many.
+            after: only what follows the event with this id, in the order asked for.
+            newest_first: the last recorded first, else the first recorded.
+        """
+
+        def on_disk(at_most: int, cursor: str | None) -> list[Event]:
+            return self._read(
+                lambda disk: disk.events(machine_id, since, until, at_most, after=cursor, newest_first=newest_first),
+                [],
+            )
+
+        matches = in_period(machine_id, since, until)
         return await self._do(
-            lambda: self._waiting.events(
-                self._read(lambda disk: disk.events(machine_id, since, until, limit), []), machine_id, since, until
-            )[:limit]
+            lambda: self._waiting.events(on_disk, matches, limit=limit, after=after, newest_first=newest_first)
         )
 
     async def _do(self, work: Callable[[], T]) -> T:
@@ -168,8 +202,8 @@ class Journal:
 
     # --- on the thread ---
 
-    def _record(self, runs: list[JobRun], events: list[JobEvent]) -> bool:
-        self._waiting.add(runs, events)
+    def _record(self, batch: Batch) -> bool:
+        self._waiting.add(batch)
         if self._status.durable:
             return self._flush()
         self._tell(self._status.reason)  # the next try is planned: not one per event on a disk that is broken
@@ -201,10 +235,11 @@ class Journal:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._disk = Disk(self._path)
         if self._waiting:
-            self._disk.write(*self._waiting.all())
-            self._unpruned += len(self._waiting)
+            batch = self._waiting.all()
+            self._disk.write(batch)
+            self._unpruned += max(len(batch.runs), len(batch.events))
         if self._unpruned >= self._prune_every:
-            self._disk.prune(self._keep_runs)
+            self._disk.prune(runs=self._keep_runs, events=self._keep_runs * EVENTS_PER_RUN)
             self._unpruned = 0
 
     def _failed(self, error: Exception) -> bool:

@@ -76,6 +76,7 @@ class FileWire(Struct):
     path: str | None = None
     display: str | None = None  # >= 1.3.6; null for files on the printer's SD card
     size: int | float | None = None
+    date: float | None = None  # unix seconds of the upload or the last change; null on SD cards
 
 
 class FilamentWire(Struct):
@@ -283,6 +284,7 @@ def _job(wire: JobWire, progress: ProgressWire) -> Job:
         file_name=file.display or file.name,
         file_path=file.path or file.name,
         file_size_bytes=int(file.size) if file.size is not None and 0 <= file.size < MAX_FILE_BYTES else None,
+        file_date=_instant(file.date),
         user=wire.user,
         progress_ratio=None if completion is None else min(max(completion / 100.0, 0.0), 1.0),
         elapsed_s=_duration(progress.print_time),

@@ -19,6 +19,7 @@ from random import Random
 
 from msgspec.structs import replace
 
+from edge_agent.counters import Counters
 from edge_agent.jobs import JobEvent, JobEventKind, JobRun, Outcome
 from edge_agent.journal import Journal
 from edge_agent.journal.disk import FOREVER, NEVER, Disk
@@ -35,7 +36,8 @@ async def live(path: Path, life: int, acknowledged: int) -> None:
         run = JobRun(id=f"m-{life:05}-{number:05}", machine_id="m", started_at=NOON, updated_at=NOON)
         ended = replace(run, outcome=Outcome.COMPLETED, ended_at=NOON)
         for kind, state in ((JobEventKind.STARTED, run), (JobEventKind.FINISHED, ended)):
-            if await journal.record([state], [JobEvent(kind=kind, at=NOON, run=state)]):
+            counted = {str(life): Counters(completed=number + (kind is JobEventKind.FINISHED))}
+            if await journal.record([state], [JobEvent(kind=kind, at=NOON, run=state)], counted):
                 os.write(acknowledged, f"{state.id} {kind.value}\n".encode())
 
 
@@ -56,19 +58,23 @@ def one_life(path: Path, life: int, length_s: float) -> list[str]:
     return said
 
 
-def check(path: Path, acknowledged: list[str]) -> None:
+def check(path: Path, life: int, acknowledged: list[str]) -> None:
     """Open it as the next life would, and look for everything."""
     disk = Disk(path)
     try:
         found = {
             f"{event.run.id} {event.kind.value}"
             for event in disk.events(None, NEVER, FOREVER, 2 * len(acknowledged) + 10)
+            if isinstance(event, JobEvent)
         }
         missing = [line for line in acknowledged if line not in found]
         finished = [line.split()[0] for line in acknowledged if line.endswith("finished")]
         open_ones = [run_id for run_id in finished if (run := disk.run(run_id)) is None or run.is_open]
         if missing or open_ones:
             raise SystemExit(f"lost: {missing}, not ended: {open_ones}")
+        counted = disk.counters(str(life)) or Counters()
+        if counted.completed < len(finished):
+            raise SystemExit(f"{len(finished)} were completed, and {counted.completed} counted")
     finally:
         disk.close()
     if list(path.parent.glob("*.bad-*")):
@@ -79,7 +85,7 @@ def main(path: Path, lives: int, seed: int) -> None:
     dice, total = Random(seed), 0
     for life in range(lives):
         acknowledged = one_life(path, life, dice.uniform(0, LONGEST_LIFE_S))
-        check(path, acknowledged)
+        check(path, life, acknowledged)
         total += len(acknowledged)
     print(total)
 

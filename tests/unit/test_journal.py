@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from edge_agent.events import MachineEvent, MachineEventKind
 from edge_agent.jobs import JobEvent, JobEventKind, JobRun, JobTracker, Outcome
 from edge_agent.journal import Journal
 
@@ -51,6 +52,10 @@ def numbered(number: int, machine_id: str = "mark-one", **more: Any) -> JobRun:
 
 def happened(kind: JobEventKind, run: JobRun, at: datetime = NOON) -> JobEvent:
     return JobEvent(kind=kind, at=at, run=run)
+
+
+def outage(at: datetime = NOON, machine_id: str = "mark-one") -> MachineEvent:
+    return MachineEvent(kind=MachineEventKind.CONNECTION_LOST, at=at, machine_id=machine_id, text="no answer")
 
 
 @asynccontextmanager
@@ -139,23 +144,34 @@ async def test_events_by_machine_and_time(path: Path) -> None:
 
 
 async def test_recording_twice_is_recording_once(path: Path) -> None:
+    event = happened(JobEventKind.STARTED, RUN)
     async with opened(path) as journal:
         for _ in range(2):
-            await journal.record([RUN], [happened(JobEventKind.STARTED, RUN)])
+            await journal.record([RUN], [event])
         assert len(await journal.runs()) == len(await journal.events()) == 1
 
 
-async def test_old_runs_are_pruned_with_their_events_but_never_an_open_one(path: Path) -> None:
+async def test_old_runs_and_events_are_pruned_but_never_an_open_run(path: Path) -> None:
     async with opened(path, keep_runs=40) as journal:
         await journal.record([], [happened(JobEventKind.STARTED, numbered(0))])
-        for number in range(1, 100):
+        for number in range(1, 250):
             run = numbered(number, outcome=Outcome.COMPLETED)
             await journal.record([], [happened(JobEventKind.FINISHED, run)])
             assert len(await journal.runs(limit=1000)) <= 40 + 2 + 1
+            assert len(await journal.events(limit=1000)) <= 160 + 2
         ids = [run.id for run in await journal.runs(limit=1000)]
-        assert ids[0] == "mark-one-00099"
-        assert ids[-1] == "mark-one-00000"
-        assert len(await journal.events(limit=1000)) == len(ids)
+        assert (len(ids), ids[0], ids[-1]) == (len(ids), "mark-one-00249", "mark-one-00000")
+        assert len(ids) >= 40 + 1
+        assert len(await journal.events(limit=1000)) >= 160
+
+
+async def test_events_of_machines_are_bounded_as_well(path: Path) -> None:
+    async with opened(path, keep_runs=10) as journal:
+        for number in range(100):
+            await journal.record([], [outage(NOON + timedelta(seconds=number))])
+        found = await journal.events(limit=1000)
+        assert 40 <= len(found) <= 41
+        assert found[0].at == NOON + timedelta(seconds=99)
 
 
 async def test_an_admin_reads_it_with_sqlite3(path: Path) -> None:
@@ -164,8 +180,8 @@ async def test_an_admin_reads_it_with_sqlite3(path: Path) -> None:
         assert query(
             path, "SELECT file_path, started_at, outcome, reason, progress_ratio, typeof(pauses) FROM runs"
         ) == [(RUN.file_path, "2026-05-04T12:00:00.000000+00:00", "failed", "MINTEMP", 0.125, "integer")]
-        assert query(path, "SELECT kind, at, reason FROM events") == [
-            ("failed", "2026-05-04T12:00:00.000000+00:00", "MINTEMP")
+        assert query(path, "SELECT kind, at, text, json_extract(run, '$.progress_ratio') FROM events") == [
+            ("failed", "2026-05-04T12:00:00.000000+00:00", "MINTEMP", 0.125)
         ]
         assert query(path, "PRAGMA journal_mode") == [("wal",)]
 
@@ -183,8 +199,11 @@ async def test_an_acknowledgement_means_synchronous_full(path: Path) -> None:
 async def test_odd_texts_and_numbers_are_kept_as_well_as_can_be(path: Path) -> None:
     odd = replace(RUN, file_name="half \ud83d pair", user="a\x00b", file_size_bytes=1 << 70, elapsed_s=float("nan"))
     async with opened(path) as journal:
-        assert await journal.record([odd])
+        assert await journal.record([], [happened(JobEventKind.STARTED, odd)])
         found = await journal.run(odd.id)
+        (event,) = await journal.events()
+    assert isinstance(event, JobEvent)
+    assert event.run == found
     assert found is not None
     assert (found.file_name, found.user, found.file_size_bytes) == ("half ? pair", "a\x00b", (1 << 63) - 1)
     assert found.elapsed_s is None
@@ -192,13 +211,17 @@ async def test_odd_texts_and_numbers_are_kept_as_well_as_can_be(path: Path) -> N
 
 async def test_a_row_that_no_agent_wrote_is_passed_over(path: Path) -> None:
     async with opened(path) as journal:
-        await journal.record([], [happened(JobEventKind.STARTED, RUN), happened(JobEventKind.STARTED, numbered(1))])
+        runs = [numbered(1), numbered(2), numbered(3), RUN]
+        await journal.record([], [happened(JobEventKind.STARTED, run) for run in runs])
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE runs SET outcome = 'eaten' WHERE id = ?", (RUN.id,))
         connection.execute("UPDATE events SET kind = 'sneezed' WHERE run_id = 'mark-one-00001'")
+        connection.execute("UPDATE events SET run = '{}' WHERE run_id = 'mark-one-00002'")
+        connection.execute("UPDATE events SET run = 'eaten' WHERE run_id = 'mark-one-00003'")
     async with opened(path) as journal:
-        assert [run.id for run in await journal.runs()] == ["mark-one-00001"]
-        assert await journal.events() == []
+        assert [run.id for run in await journal.runs()] == [f"mark-one-0000{number}" for number in (3, 2, 1)]
+        # A page is full all the same: who pages on takes a shorter one for the last.
+        assert [event.text for event in await journal.events(limit=1, newest_first=False)] == [""]
 
 
 @pytest.mark.parametrize(
@@ -225,10 +248,11 @@ async def test_a_file_that_is_damaged_inside_is_set_aside(path: Path) -> None:
     assert len(list(path.parent.glob("journal.db.bad-*"))) == 1
 
 
-async def test_a_file_with_other_tables_is_set_aside(path: Path) -> None:
+@pytest.mark.parametrize("version", [0, 1, 2])
+async def test_a_file_with_other_tables_is_set_aside(path: Path, version: int) -> None:
     path.parent.mkdir()
     with closing(sqlite3.connect(path)) as connection:
-        connection.executescript("CREATE TABLE mine (x); PRAGMA user_version = 1")
+        connection.executescript(f"CREATE TABLE events (x); PRAGMA user_version = {version}")
     async with opened(path) as journal:
         assert await journal.record([RUN])
     assert len(list(path.parent.glob("journal.db.bad-*"))) == 1
@@ -237,11 +261,11 @@ async def test_a_file_with_other_tables_is_set_aside(path: Path) -> None:
 async def test_a_newer_file_is_left_alone(path: Path) -> None:
     async with opened(path) as journal:
         await journal.record([RUN])
-    query(path, "PRAGMA user_version = 2")
+    query(path, "PRAGMA user_version = 3")
     before = got(path)
     async with opened(path) as journal:
         assert not journal.status.durable
-        assert "made by a newer edge-agent (its version is 2, ours 1)" in journal.status.reason
+        assert "made by a newer edge-agent (its version is 3, ours 2)" in journal.status.reason
         assert await journal.record([numbered(1)]) is False
         assert [run.id for run in await journal.runs()] == ["mark-one-00001"]
     assert got(path) == before
@@ -275,7 +299,7 @@ async def test_memory_is_bounded_too(path: Path) -> None:
             await journal.record([], [happened(JobEventKind.STARTED, numbered(number))])
         assert journal.status.waiting == 10
         assert [run.id for run in await journal.runs(limit=2)] == ["mark-one-00049", "mark-one-00048"]
-        assert len(await journal.events()) == 10
+        assert len(await journal.events()) == 40
 
 
 async def test_what_waits_is_written_at_the_latest_when_closing(path: Path) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 
+from edge_agent.chronicle import RECORD_EVERY_S
+from edge_agent.counters import Counters
+from edge_agent.events import Event
 from edge_agent.jobs import JobEvent, JobRun, JobTracker, Outcome
 from edge_agent.journal import Journal
 from edge_agent.model import Job, MachineState, Quality, Snapshot
-from edge_agent.poller import RECORD_EVERY_S
 from tests.scripted import Stage, polled, says, virtual
 
 
@@ -44,8 +46,13 @@ async def test_a_run_is_in_the_journal_before_anybody_is_shown_it(tmp_path: Path
     shown_at_record: list[JobRun | None] = []
 
     class Witness(Journal):
-        async def record(self, runs: Iterable[JobRun], events: Iterable[JobEvent] = ()) -> bool:
-            recorded = await super().record(runs, events)
+        async def record(
+            self,
+            runs: Iterable[JobRun] = (),
+            events: Iterable[Event] = (),
+            counters: Mapping[str, Counters] | None = None,
+        ) -> bool:
+            recorded = await super().record(runs, events, counters)
             await asyncio.sleep(10)  # a slow card: meanwhile values age, and are published as uncertain
             shown_at_record.append(stage.latest.run)
             assert stage.latest.quality is Quality.UNCERTAIN

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from edge_agent.events import MachineEvent, MachineEventKind
 from edge_agent.model import Machine, MesStatus, Quality, StackLight
 from edge_agent.observation import AgentStatus, Observation
-from edge_agent.store import AGENT, Store, Watch
+from edge_agent.store import AGENT, KEEP_EVENTS, Store, Watch
 
 NOW = datetime(2026, 3, 1, 6, 0, tzinfo=UTC)
 STATUS = AgentStatus(version="1", started_at=NOW, config_status="2 machines")
@@ -166,3 +167,50 @@ def test_the_agents_word_on_itself_is_told_like_a_machines() -> None:
     said.append(store.agent)
     assert said == [None, STATUS]
     assert store.observations() == []
+
+
+def event(number: int = 0) -> MachineEvent:
+    return MachineEvent(kind=MachineEventKind.FAULT, at=NOW, machine_id="a", text=str(number))
+
+
+async def test_an_event_wakes_every_reader_and_is_taken_once() -> None:
+    store = Store()
+    with store.watch() as one, store.watch() as other:
+        assert await quiet(one)
+        first, second = event(1), event(2)
+        store.announce(first)
+        store.announce(second)
+        for watch in (one, other):
+            assert not await quiet(watch)
+            assert watch.take() == ()
+            assert watch.take_events() == (first, second)
+            assert watch.take_events() == ()
+            assert await quiet(watch)
+
+
+async def test_a_reader_that_takes_no_events_is_left_alone(caplog: pytest.LogCaptureFixture) -> None:
+    store = Store()
+    with store.watch() as watch:
+        for number in range(KEEP_EVENTS + 10):
+            store.announce(event(number))
+        watch.take()
+        assert await quiet(watch)
+    assert caplog.text == ""
+
+
+def test_a_reader_that_falls_behind_gets_the_newest_and_is_reported_once(caplog: pytest.LogCaptureFixture) -> None:
+    store = Store()
+    with store.watch() as watch:
+        assert watch.take_events() == ()
+        for number in range(KEEP_EVENTS + 10):
+            store.announce(event(number))
+        taken = [int(found.text) for found in watch.take_events() if isinstance(found, MachineEvent)]
+        assert taken == list(range(10, KEEP_EVENTS + 10))
+        assert caplog.text.count("the oldest are left out") == 1
+
+
+def test_what_happened_before_a_reader_came_is_not_told_to_it() -> None:
+    store = Store()
+    store.announce(event())
+    with store.watch() as watch:
+        assert watch.take_events() == ()
