@@ -53,10 +53,14 @@ class Instance:
         """Take away what `refer` added to the nodes below a path."""
         self._more = [(path, reference) for path, reference in self._more if not path.startswith(f"{below}/")]
 
+    def hold(self, path: str, value: ua.DataValue) -> None:
+        """Hold a value before anybody can watch."""
+        self._values[path] = value
+
     async def write(self, path: str, value: ua.DataValue) -> None:
         """Hold a value and tell who watches it."""
         value = dataclasses.replace(value, ServerTimestamp=cast("ua.DateTime", datetime.now(UTC)))
-        self._values[path] = value
+        self.hold(path, value)
         await self.space.tell(self.key(path), value)
 
     async def rename(self, display: str) -> None:

@@ -26,6 +26,8 @@ MAX_HEATERS = 32
 _LIGHTS = f"{STACKLIGHT}/"
 _CONTINUOUS, _BLINKING = 0, 1  # SignalModeLight of OPC 10000-200
 
+_NOT_ACTIVE = ua.DataValue(ua.Variant(None, ua.VariantType.Null), wire.status(ua.StatusCodes.BadStateNotActive))
+
 # The state nodes of each state machine, by state number: the values of CurrentState/Id.
 _STATES = {
     "MachineryBuildingBlocks/MachineryItemState": (4, {0: 5005, 1: 5004, 2: 5007, 3: 5006}),
@@ -49,6 +51,9 @@ class MachineNodes:
         self._light: StackLight | None = None
         self._recent: tuple[JobRun, ...] | None = None
         self.instance = Instance(space, machine_id, machine_type.template(), display=self._display)
+        # This state machine only describes the states of the jobs in the list (OPC 10031-4, 6.2.1): it is in none.
+        for path in ("CurrentState", "CurrentState/Id"):
+            self.instance.hold(f"{JOB_CONTROL}/{path}", _NOT_ACTIVE)
 
     @property
     def root(self) -> Key:
@@ -69,7 +74,7 @@ class MachineNodes:
                 self._written[item.id] = reading
                 await self._write(item, reading)
         await self._show_blinking(observation.stack_light)
-        await self._show_jobs(getattr(observation, "recent", ()))
+        await self._show_jobs(observation.recent)
         if observation.display_name != self._display:
             self._display = observation.display_name
             await self.instance.rename(self._display)

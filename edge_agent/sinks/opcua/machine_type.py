@@ -50,6 +50,7 @@ _OPTIONAL = (
 _OF_THE_TYPES = {"Identification", "MachineryBuildingBlocks", "Monitoring", "Production"}
 _LIGHT_OPTIONAL = ("SignalOn", "SignalColor", "SignalMode")
 
+_JOB_CONTROL_WITH_SUBSTATES = Key(5, 1008)  # the lists tell the sub-states that only this subtype knows
 _STACK_ELEMENT_LIGHT = Key(3, 1006)
 _PROCESS_VALUE = Key(11, 1002)
 _BASE_OBJECT = Key(0, 58)
@@ -95,7 +96,7 @@ class MachineType:
 
 def _template(nodeset: Nodeset) -> Template:
     lights = [f"{STACKLIGHT}/{light}/{name}" for light in LIGHTS for name in _LIGHT_OPTIONAL]
-    builder = Builder(nodeset, optional=(*_OPTIONAL, *lights))
+    builder = Builder(nodeset, optional=(*_OPTIONAL, *lights), types={JOB_CONTROL: _JOB_CONTROL_WITH_SUBSTATES})
     builder.instance(TYPE)
     _specialise(builder)
     for number, light in enumerate(LIGHTS):

@@ -35,9 +35,9 @@ class Methods:
 
     async def call(self, methods: list[ua.CallMethodRequest]) -> list[ua.CallMethodResult]:
         """Call methods one after the other; every result has a status of its own."""
-        return [await self._call(request) for request in methods]
+        return [await self._answer(request) for request in methods]
 
-    async def _call(self, request: ua.CallMethodRequest) -> ua.CallMethodResult:
+    async def _answer(self, request: ua.CallMethodRequest) -> ua.CallMethodResult:
         arguments = list(request.InputArguments or ())
         try:
             method = self._find(wire.key(request.ObjectId), wire.key(request.MethodId))

@@ -70,12 +70,21 @@ class _Draft(Struct):
 class Builder:
     """Collects the nodes of one template.
 
-    ``optional`` are the paths of optional children that are wanted; ``begun`` is a template to be made larger.
+    ``optional`` are the paths of optional children that are wanted, ``types`` subtypes to use in place of declared
+    types; ``begun`` is a template to be made larger.
     """
 
-    def __init__(self, nodeset: Nodeset, *, optional: Collection[str] = (), begun: Template | None = None) -> None:
+    def __init__(
+        self,
+        nodeset: Nodeset,
+        *,
+        optional: Collection[str] = (),
+        types: Mapping[str, Key] | None = None,
+        begun: Template | None = None,
+    ) -> None:
         self._nodeset = nodeset
         self._optional = frozenset(optional)
+        self._types = types or {}
         self._drafts = {
             path: _Draft(declared.row, list(declared.links), declared.type_definition, declared.declaration)
             for path, declared in (begun or {}).items()
@@ -174,7 +183,8 @@ class Builder:
         if rule == _MANDATORY or (rule == _OPTIONAL and path in self._optional):
             for declaration, scope in child.origins:
                 scope[declaration] = path
-            self._place(path, _instance_row(child.row), _target(child.row, HAS_TYPE_DEFINITION), child.origins)
+            kind = self._types.get(path) or _target(child.row, HAS_TYPE_DEFINITION)
+            self._place(path, _instance_row(child.row), kind, child.origins)
             self._link(parent, child.reference, path)
         elif rule == _OPTIONAL:
             self._left_out.append((parent, child))
