@@ -221,7 +221,7 @@ def _work_masters(run: JobRun) -> list[ISA95WorkMasterDataType] | None:
         return None
     facts = _known(
         _number("FileSize", run.file_size_bytes, BYTE, ua.VariantType.UInt64),
-        _time("FileDate", getattr(run, "file_date", None)),
+        _time("FileDate", run.file_date),
     )
     description = None if run.file_name is None else ua.LocalizedText(run.file_name)
     return [ISA95WorkMasterDataType(ID=path, Description=description, Parameters=facts or None)]

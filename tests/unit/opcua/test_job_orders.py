@@ -33,6 +33,7 @@ RUN = JobRun(
     file_name="Gehäuse.gcode",
     file_path="kunde/Gehäuse.gcode",
     file_size_bytes=5_000_000_000,
+    file_date=STARTED - timedelta(days=1),
     user="anna",
     started_at=STARTED,
     updated_at=STARTED + timedelta(minutes=30),
@@ -123,7 +124,10 @@ def test_an_order_says_what_was_asked_for() -> None:
     assert units(made.JobOrderParameters) == {"PlannedProductionTime": 5457219}
     assert made.WorkMasterID is not None
     assert made.WorkMasterID[0].ID == "kunde/Gehäuse.gcode"
-    assert values(made.WorkMasterID[0].Parameters) == {"FileSize": 5_000_000_000}
+    assert values(made.WorkMasterID[0].Parameters) == {
+        "FileSize": 5_000_000_000,
+        "FileDate": STARTED - timedelta(days=1),
+    }
 
 
 def test_filament_is_one_material_in_two_measures() -> None:
