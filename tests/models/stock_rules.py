@@ -52,6 +52,15 @@ def _migrated(ours: object, theirs: object) -> bool:
     return str(ours).partition(":")[2] == str(theirs).partition(":")[2]
 
 
+def _unparsed(difference: Difference) -> bool:
+    ours = _value(difference)
+    if ours.get("type") != 17 or difference.theirs is None:
+        return False
+    # IRDI is index 2 in the NodeSet of PADIM.
+    in_file = [f"0:=ns=2;s={each.removeprefix('7:=')}" for each in difference.ours["value"]]
+    return bool(difference.theirs["value"] == in_file)
+
+
 def _is_new_subtype(difference: Difference) -> bool:
     return _reference(difference, "45>") and difference.ours is None
 
@@ -190,7 +199,7 @@ RULES = (
     Rule(
         reason="asyncua takes a NodeId value's text for a string identifier",
         count=22,
-        applies=lambda d: _value(d).get("type") == 17 and d.theirs is not None,
+        applies=_unparsed,
     ),
     Rule(
         reason="asyncua has the inverse of references that we have forward only",
