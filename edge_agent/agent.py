@@ -103,19 +103,20 @@ class Agent:
         loop = asyncio.get_running_loop()
         health = Health(monotonic=loop.time)
         identity = device_uuid(self._state_dir)
-        opcua = OpcUaSink(
-            self._config.opcua,
-            device_uuid=identity,
-            certificate_folder=self._state_dir / "pki",
-            health=health,
-        )
-        watchdog = Watchdog(
-            health=health,
-            status=lambda: self._status_line(opcua),
-            interval_s=watchdog_interval_s(os.environ),
-        )
-        self._publish_status(f"{len(self._config.machines)} machines")
         async with _journal(self._state_dir) as journal, open_session() as session, asyncio.TaskGroup() as tasks:
+            opcua = OpcUaSink(
+                self._config.opcua,
+                device_uuid=identity,
+                certificate_folder=self._state_dir / "pki",
+                health=health,
+                journal=journal,
+            )
+            watchdog = Watchdog(
+                health=health,
+                status=lambda: self._status_line(opcua),
+                interval_s=watchdog_interval_s(os.environ),
+            )
+            self._publish_status(f"{len(self._config.machines)} machines")
             machines = Machines(
                 tasks,
                 session=session,

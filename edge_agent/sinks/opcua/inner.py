@@ -17,8 +17,10 @@ from asyncua.server.user_managers import UserManager
 
 from . import wire
 from .address_space import AddressSpace
+from .event_filter import Supertypes
 from .methods import Methods
 from .nodeset import Key
+from .subscriptions import EventSubscriptions
 from .view import View
 
 
@@ -38,7 +40,8 @@ class InnerServer(InternalServer):
         self.method_service = methods
         refusing: Any = ReadOnly()
         self.node_mgt_service = refusing
-        self.subscription_service.aspace = given
+        self.events = EventSubscriptions(given, self, supertypes=_supertypes(space), may_see=lambda _, __: True)
+        self.subscription_service = self.events
         self.isession = InternalSession(
             self, given, self.subscription_service, "Internal", user=User(role=UserRole.Admin)
         )
@@ -48,6 +51,10 @@ class InnerServer(InternalServer):
     async def init(self, shelffile: object = None) -> None:  # noqa: ARG002 - asyncua's signature
         """Nothing to build; what the server says of itself is written by `server_object`."""
         await self.history_manager.init()
+
+
+def _supertypes(space: AddressSpace) -> Supertypes:
+    return lambda node: map(wire.node_id, space.nodeset.supertypes(wire.key(node))[1:])
 
 
 class ReadOnly:

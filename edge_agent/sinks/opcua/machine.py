@@ -45,12 +45,12 @@ class MachineNodes:
     def __init__(self, space: AddressSpace, machine_type: MachineType, observation: Observation) -> None:
         machine_id = observation.machine.id
         self._type = machine_type
-        self._display = observation.display_name
+        self.display = observation.display_name
         self._heaters: dict[str, None] = {}
         self._written: dict[str, Reading] = {}
         self._light: StackLight | None = None
         self._recent: tuple[JobRun, ...] | None = None
-        self.instance = Instance(space, machine_id, machine_type.template(), display=self._display)
+        self.instance = Instance(space, machine_id, machine_type.template(), display=self.display)
         # This state machine only describes the states of the jobs in the list (OPC 10031-4, 6.2.1): it is in none.
         for path in ("CurrentState", "CurrentState/Id"):
             self.instance.hold(f"{JOB_CONTROL}/{path}", _NOT_ACTIVE)
@@ -63,7 +63,7 @@ class MachineNodes:
     async def update(self, observation: Observation) -> bool:
         """Write every value that differs from what the node holds; true if nodes were added (a heater not seen yet)."""
         grown = self._grow(observation)
-        if grown:
+        if grown or not self._written:
             await self._write_text(f"{PROCESS}/NodeVersion", node_version())
         for item in (*ITEMS, *(item for heater in self._heaters for item in heater_items(heater))):
             reading = read(item, observation)
@@ -75,9 +75,9 @@ class MachineNodes:
                 await self._write(item, reading)
         await self._show_blinking(observation.stack_light)
         await self._show_jobs(observation.recent)
-        if observation.display_name != self._display:
-            self._display = observation.display_name
-            await self.instance.rename(self._display)
+        if observation.display_name != self.display:
+            self.display = observation.display_name
+            await self.instance.rename(self.display)
         return grown
 
     def _grow(self, observation: Observation) -> bool:

@@ -17,17 +17,17 @@ from msgspec.structs import replace
 from ... import __version__
 from ...errors import UnavailableError
 from ...health import Health
-from ...observation import Observation
-from ...store import AGENT, Store
+from ...journal import Journal
+from ...store import Store
 from . import security, server_object
 from .address_space import AddressSpace
-from .agent_object import AgentObject
-from .folder import Folder
 from .inner import InnerServer
+from .job_methods import JobMethods
 from .machine_type import MachineType
 from .metadata import describe_namespaces
+from .mirror import Mirror
 from .namespaces import application_uri, namespaces
-from .nodeset import Key, Nodeset
+from .nodeset import Nodeset
 from .options import OpcUaOptions
 
 log = logging.getLogger(__name__)
@@ -41,11 +41,20 @@ _DEADLINE_S = 60.0
 class OpcUaSink:
     """Serves the store on one OPC UA endpoint."""
 
-    def __init__(self, options: OpcUaOptions, *, device_uuid: str, certificate_folder: Path, health: Health) -> None:
+    def __init__(
+        self,
+        options: OpcUaOptions,
+        *,
+        device_uuid: str,
+        certificate_folder: Path,
+        health: Health,
+        journal: Journal | None = None,
+    ) -> None:
         self._options = options
         self._device_uuid = device_uuid
         self._certificate_folder = certificate_folder
         self._health = health
+        self._journal = journal
         self._hostname = options.hostname or socket.gethostname()
         self.ready = asyncio.Event()
         self.port = options.port
@@ -68,13 +77,16 @@ class OpcUaSink:
         """
         self.port = self._free_port()
         space, machine_type = await asyncio.to_thread(_load_models)
-        server = await self._prepare(space)
-        self._folder, self._agent = Folder(space, machine_type), AgentObject(space)
+        inner = InnerServer(space, security.Users(lambda: self._options))
+        if self._journal is not None:
+            JobMethods(self._journal).serve(inner.methods)
+        server = await self._prepare(inner, space)
+        mirror = Mirror(space, machine_type, inner.events)
         heartbeat = self._health.register("OPC UA endpoint", deadline_s=_DEADLINE_S)
         listeners: list[BinaryServer] = []
         try:
             with store.watch() as watch:
-                await self._apply(store, watch.take())
+                await mirror.follow(store, watch)
                 listeners = await self._listen(server)
                 log.info("OPC UA endpoint: %s", self.url)
                 self.ready.set()
@@ -85,7 +97,7 @@ class OpcUaSink:
                     except TimeoutError:
                         heartbeat.beat()
                         continue
-                    await self._apply(store, watch.take())
+                    await mirror.follow(store, watch)
                     heartbeat.beat()
         finally:
             self._health.forget("OPC UA endpoint")
@@ -93,8 +105,7 @@ class OpcUaSink:
                 await listener.stop()
             await server.stop()
 
-    async def _prepare(self, space: AddressSpace) -> Server:
-        inner = InnerServer(space, security.Users(lambda: self._options))
+    async def _prepare(self, inner: InnerServer, space: AddressSpace) -> Server:
         server = Server(iserver=inner)
         server.set_endpoint(self.url)
         server.socket_address = (self._options.bind, self.port)
@@ -147,37 +158,10 @@ class OpcUaSink:
         assert failure is not None  # noqa: S101 - there is at least one candidate
         raise failure
 
-    async def _apply(self, store: Store, changed: tuple[str, ...]) -> None:
-        """Bring the nodes of the changed machines up to date."""
-        for machine_id in changed:
-            observation = store.latest(machine_id) if machine_id != AGENT else None
-            machine = self._folder.get(machine_id)
-            if observation is not None and machine is not None:
-                await machine.update(observation)
-            elif observation is not None:
-                await self._folder.add(observation)
-            elif machine is not None:
-                await self._folder.remove(machine_id)
-        observations = store.observations()
-        self._agent.organise(_by_mes_id(observations, self._folder))
-        if store.agent is not None:
-            reachable = sum(observation.reachable for observation in observations)
-            await self._agent.update(store.agent, machines=len(observations), reachable=reachable)
-
 
 def _load_models() -> tuple[AddressSpace, MachineType]:
     nodeset = Nodeset()
     return AddressSpace(nodeset), MachineType(nodeset)
-
-
-def _by_mes_id(observations: list[Observation], folder: Folder) -> dict[int, tuple[Key, ...]]:
-    """The machines of each MES instance."""
-    found: dict[int, tuple[Key, ...]] = {}
-    for observation in observations:
-        machine = folder.get(observation.machine.id)
-        for mes_id in observation.machine.mes_ids if machine else ():
-            found[mes_id] = (*found.get(mes_id, ()), machine.root) if machine else ()
-    return found
 
 
 def _installed_at() -> datetime:

@@ -164,7 +164,7 @@ class EventItems(MonitoredItemService):
 
 def _check_for_values(wanted: object) -> Checked:
     """May a value be watched with this filter."""
-    fits = wanted is None or isinstance(wanted, ua.DataChangeFilter)
+    fits = not wanted or isinstance(wanted, ua.DataChangeFilter)  # a null structure is false
     return Checked(status=status(ua.StatusCodes.Good if fits else ua.StatusCodes.BadMonitoredItemFilterUnsupported))
 
 

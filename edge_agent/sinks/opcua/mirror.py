@@ -1,0 +1,82 @@
+"""From the store to the address space: machines come, change, go, and what happens to them is reported."""
+
+from __future__ import annotations
+
+from asyncua import ua
+
+from ...events import Event
+from ...observation import Observation
+from ...store import AGENT, Store, Watch
+from . import events, model_change
+from .address_space import AddressSpace
+from .agent_object import AgentObject
+from .event_filter import Occurrence
+from .folder import MACHINES_FOLDER, Folder
+from .machine import MachineNodes
+from .machine_type import PROCESS, TYPE, MachineType
+from .model_change import Change
+from .nodeset import Key
+from .subscriptions import EventSubscriptions
+from .wire import node_id
+
+_FOLDER_TYPE = Key(0, 61)
+_VERBS = ua.ModelChangeStructureVerbMask
+
+
+class Mirror:
+    """Keeps the nodes in step with the store."""
+
+    def __init__(self, space: AddressSpace, machine_type: MachineType, subscriptions: EventSubscriptions) -> None:
+        self._folder = Folder(space, machine_type)
+        self._agent = AgentObject(space)
+        self._subscriptions = subscriptions
+
+    async def follow(self, store: Store, watch: Watch) -> None:
+        """Take over what changed since the last turn, then report what happened: an event finds its values there."""
+        happened = watch.take_events()
+        for machine_id in watch.take():
+            if machine_id != AGENT:
+                await self._follow_machine(machine_id, store.latest(machine_id))
+        for event in happened:
+            await self._report(event)
+        observations = store.observations()
+        self._agent.organise(self._by_mes_id(observations))
+        if store.agent is not None:
+            reachable = sum(observation.reachable for observation in observations)
+            await self._agent.update(store.agent, machines=len(observations), reachable=reachable)
+
+    async def _follow_machine(self, machine_id: str, observation: Observation | None) -> None:
+        machine = self._folder.get(machine_id)
+        if observation is not None and machine is None:
+            machine = await self._folder.add(observation)
+            await self._report_change(machine, _VERBS.NodeAdded, _VERBS.ReferenceAdded, f"{machine_id} was added")
+        elif observation is not None and machine is not None and await machine.update(observation):
+            process = Change(machine.instance.key(PROCESS), _FOLDER_TYPE, _VERBS.ReferenceAdded)
+            occurrence = model_change.occurrence([process], f"{machine_id} reports more temperatures than before")
+            await self._tell(occurrence, machine_id)
+        elif observation is None and machine is not None:
+            await self._folder.remove(machine_id)
+            await self._report_change(machine, _VERBS.NodeDeleted, _VERBS.ReferenceDeleted, f"{machine_id} was removed")
+
+    async def _report(self, event: Event) -> None:
+        machine = self._folder.get(event.machine_id)
+        if machine is not None:
+            occurrence = events.occurrence(event, source_name=machine.display)
+            await self._subscriptions.report(occurrence, events.notifiers(event), machine_id=event.machine_id)
+
+    async def _report_change(self, machine: MachineNodes, node_verb: _VERBS, folder_verb: _VERBS, message: str) -> None:
+        changes = [Change(machine.root, TYPE, node_verb), Change(MACHINES_FOLDER, _FOLDER_TYPE, folder_verb)]
+        await self._tell(model_change.occurrence(changes, message), str(machine.root.identifier))
+
+    async def _tell(self, occurrence: Occurrence, machine_id: str) -> None:
+        await self._subscriptions.report(occurrence, [node_id(events.SERVER)], machine_id=machine_id)
+
+    def _by_mes_id(self, observations: list[Observation]) -> dict[int, tuple[Key, ...]]:
+        """The machines of each MES instance."""
+        found: dict[int, tuple[Key, ...]] = {}
+        for observation in observations:
+            machine = self._folder.get(observation.machine.id)
+            if machine is not None:
+                for mes_id in observation.machine.mes_ids:
+                    found[mes_id] = (*found.get(mes_id, ()), machine.root)
+        return found
