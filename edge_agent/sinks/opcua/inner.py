@@ -6,6 +6,7 @@ would change nodes refuse, whoever asks.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from asyncua import Node, ua
@@ -18,6 +19,7 @@ from asyncua.server.user_managers import UserManager
 from . import wire
 from .address_space import AddressSpace
 from .event_filter import Supertypes
+from .history import EventHistory, MachinesAt, Past
 from .methods import Methods
 from .nodeset import Key
 from .subscriptions import EventSubscriptions
@@ -40,17 +42,54 @@ class InnerServer(InternalServer):
         self.method_service = methods
         refusing: Any = ReadOnly()
         self.node_mgt_service = refusing
-        self.events = EventSubscriptions(given, self, supertypes=_supertypes(space), may_see=lambda _, __: True)
+        self._supertypes = _supertypes(space)
+        self.events = EventSubscriptions(given, self, supertypes=self._supertypes, may_see=lambda _, __: True)
         self.subscription_service = self.events
-        self.isession = InternalSession(
-            self, given, self.subscription_service, "Internal", user=User(role=UserRole.Admin)
-        )
+        self.isession = self.create_session("Internal", user=User(role=UserRole.Admin))
         self.current_time_node = Node(self.isession, wire.node_id(Key(0, ua.ObjectIds.Server_ServerStatus_CurrentTime)))
         self.server_status_node = Node(self.isession, wire.node_id(Key(0, ua.ObjectIds.Server_ServerStatus)))
+
+    def remember(self, past: Past, *, machines_at: MachinesAt, name_of: Callable[[str], str]) -> None:
+        """Answer HistoryRead from what is kept of the past."""
+        history: Any = EventHistory(
+            past,
+            machines_at=machines_at,
+            name_of=name_of,
+            supertypes=self._supertypes,
+            may_see=lambda _, __: True,
+        )
+        self.history_manager = history
+
+    def create_session(
+        self,
+        name: str,
+        user: User = User(role=UserRole.Anonymous),  # noqa: B008 - asyncua's signature
+        external: bool = False,
+    ) -> InternalSession:
+        """A session of ours."""
+        return Session(self, self.aspace, self.subscription_service, name, user=user, external=external)
 
     async def init(self, shelffile: object = None) -> None:  # noqa: ARG002 - asyncua's signature
         """Nothing to build; what the server says of itself is written by `server_object`."""
         await self.history_manager.init()
+
+
+class Session(InternalSession):
+    """A session whose reading of history is its own: nobody goes on with another's continuation point."""
+
+    async def history_read(self, params: ua.HistoryReadParameters) -> list[ua.HistoryReadResult]:
+        """Asyncua leaves the session out."""
+        history = self.iserver.history_manager
+        if isinstance(history, EventHistory):
+            return await history.read_history(params, self.session_id)
+        return await super().history_read(params)
+
+    async def close_session(self, delete_subs: bool = True) -> None:
+        """Forget what it was still reading, too."""
+        await super().close_session(delete_subs)
+        history = self.iserver.history_manager
+        if isinstance(history, EventHistory):
+            history.points.forget(self.session_id)
 
 
 def _supertypes(space: AddressSpace) -> Supertypes:

@@ -22,6 +22,8 @@ PROCESS = "Monitoring/Process"
 JOB_CONTROL = "MachineryBuildingBlocks/JobManagement/JobOrderControl"
 JOB_RESULTS = "MachineryBuildingBlocks/JobManagement/JobOrderResults"
 MESSAGES = "Notification/Messages"
+NOTIFIERS = ("", JOB_RESULTS, MESSAGES)
+"""Where events can be subscribed to, and read later."""
 
 _OPTIONAL = (
     "Identification/Model",
@@ -118,7 +120,7 @@ def _specialise(builder: Builder) -> None:
     for name in ("WorkMaster", "JobOrderList"):
         builder.change(f"{JOB_CONTROL}/{name}", value=_values(ua.VariantType.ExtensionObject))
     builder.change(f"{JOB_RESULTS}/JobOrderResponseList", value=_values(ua.VariantType.ExtensionObject))
-    for path in ("", JOB_RESULTS, MESSAGES):
+    for path in NOTIFIERS:
         builder.change(path, notifier=NOTIFIES)
     for path in (JOB_RESULTS, MESSAGES):
         builder.refer("", HAS_NOTIFIER, path)

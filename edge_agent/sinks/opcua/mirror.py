@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from asyncua import ua
 
 from ...events import Event
 from ...observation import Observation
 from ...store import AGENT, Store, Watch
 from . import events, model_change
-from .address_space import AddressSpace
+from .address_space import MACHINES, AddressSpace
 from .agent_object import AgentObject
 from .event_filter import Occurrence
 from .folder import MACHINES_FOLDER, Folder
 from .machine import MachineNodes
-from .machine_type import PROCESS, TYPE, MachineType
+from .machine_type import NOTIFIERS, PROCESS, TYPE, MachineType
 from .model_change import Change
 from .nodeset import Key
 from .subscriptions import EventSubscriptions
-from .wire import node_id
+from .wire import key, node_id
 
 _FOLDER_TYPE = Key(0, 61)
 _VERBS = ua.ModelChangeStructureVerbMask
@@ -27,6 +29,7 @@ class Mirror:
     """Keeps the nodes in step with the store."""
 
     def __init__(self, space: AddressSpace, machine_type: MachineType, subscriptions: EventSubscriptions) -> None:
+        self._space = space
         self._folder = Folder(space, machine_type)
         self._agent = AgentObject(space)
         self._subscriptions = subscriptions
@@ -44,6 +47,27 @@ class Mirror:
         if store.agent is not None:
             reachable = sum(observation.reachable for observation in observations)
             await self._agent.update(store.agent, machines=len(observations), reachable=reachable)
+
+    def machines_at(self, node: ua.NodeId) -> Collection[str] | None:
+        """The machines of whose events a node tells, ``None`` if of none.
+
+        Raises:
+            KeyError: there is no such node.
+        """
+        wanted = key(node)
+        if wanted == events.SERVER:
+            return [str(machine.root.identifier) for machine in self._folder]
+        machine_id, _, path = str(wanted.identifier).partition("/")
+        if wanted.namespace == MACHINES and path in NOTIFIERS and self._folder.get(machine_id) is not None:
+            return [machine_id]
+        if self._space.row(wanted) is None:
+            raise KeyError(wanted)
+        return None
+
+    def name_of(self, machine_id: str) -> str:
+        """What people call a machine; its id once it is gone."""
+        machine = self._folder.get(machine_id)
+        return machine.display if machine else machine_id
 
     async def _follow_machine(self, machine_id: str, observation: Observation | None) -> None:
         machine = self._folder.get(machine_id)

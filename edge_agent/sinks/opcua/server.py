@@ -78,10 +78,11 @@ class OpcUaSink:
         self.port = self._free_port()
         space, machine_type = await asyncio.to_thread(_load_models)
         inner = InnerServer(space, security.Users(lambda: self._options))
+        mirror = Mirror(space, machine_type, inner.events)
         if self._journal is not None:
             JobMethods(self._journal).serve(inner.methods)
+            inner.remember(self._journal, machines_at=mirror.machines_at, name_of=mirror.name_of)
         server = await self._prepare(inner, space)
-        mirror = Mirror(space, machine_type, inner.events)
         heartbeat = self._health.register("OPC UA endpoint", deadline_s=_DEADLINE_S)
         listeners: list[BinaryServer] = []
         try:
