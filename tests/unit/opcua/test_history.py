@@ -203,6 +203,12 @@ async def test_who_may_not_see_a_machine_reads_nothing_of_it(told: EventHistory)
     assert len(ids(await read(told, SERVER, asked, session=None))) == 7
 
 
+async def test_a_machine_that_the_server_does_not_tell_of(told: EventHistory, journal: Journal) -> None:
+    """Taken out of the file, or somebody else's: its events are still in the journal."""
+    await record(journal, [fault(7, minute(7), "mk5")])
+    assert await found(told, SERVER, NOON, minute(60)) == [0, 1, 2, 3, 4, 5, 6]
+
+
 # --- when, and in which order ---
 
 
