@@ -92,6 +92,7 @@ class RecordingStore(Store):
         super().__init__()
         self.published: list[tuple[float, Observation]] = []
         self.announced: list[tuple[float, Event]] = []
+        self.shown_when_announced: list[Observation] = []
 
     def publish(self, observation: Observation) -> None:
         """As ever."""
@@ -101,6 +102,7 @@ class RecordingStore(Store):
     def announce(self, event: Event) -> None:
         """As ever."""
         self.announced.append((elapsed_s(), event))
+        self.shown_when_announced += self.observations()
         super().announce(event)
 
 

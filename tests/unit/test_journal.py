@@ -258,6 +258,16 @@ async def test_a_file_with_other_tables_is_set_aside(path: Path, version: int) -
     assert len(list(path.parent.glob("journal.db.bad-*"))) == 1
 
 
+@pytest.mark.parametrize("table", ["runs", "events", "counters"])
+async def test_a_file_with_one_other_table_is_set_aside_before_anything_is_recorded(path: Path, table: str) -> None:
+    async with opened(path):
+        pass
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(f"DROP TABLE {table}; CREATE TABLE {table} (x)")
+    async with opened(path):
+        assert len(list(path.parent.glob("journal.db.bad-*"))) == 1
+
+
 async def test_a_newer_file_is_left_alone(path: Path) -> None:
     async with opened(path) as journal:
         await journal.record([RUN])

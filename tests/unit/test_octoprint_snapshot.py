@@ -169,6 +169,20 @@ def test_every_recorded_situation_is_in_the_table() -> None:
     assert sorted(RECORDINGS) == situations()
 
 
+def test_a_files_date_is_that_of_the_server_and_none_on_the_printers_card() -> None:
+    assert snapshot_of("11_paused").job.file_date == datetime(2026, 11, 22, 12, 9, 35, tzinfo=UTC)
+    assert snapshot_of("05_idle_file_selected").job.file_date is not None
+    for situation in ("58_sd_printing", "01_operational_idle_nofile"):
+        assert snapshot_of(situation).job.file_date is None
+
+
+@pytest.mark.parametrize("date", [None, 1e300, -1e300])
+def test_a_date_that_is_none_is_not_told(date: float | None) -> None:
+    file = {"name": "a.gcode", "path": "a.gcode", "date": date}
+    job = made({"state": "Operational", "job": {"file": file}}, operational("ready")).job
+    assert (job.file_path, job.file_date) == ("a.gcode", None)
+
+
 def test_a_name_of_many_alphabets_in_a_folder_arrives_as_it_was_written() -> None:
     job = snapshot_of("70_unicode_folder").job
     assert job.file_name == CUBE

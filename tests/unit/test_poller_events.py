@@ -150,8 +150,11 @@ async def test_an_event_is_in_the_journal_then_shown_then_announced(tmp_path: Pa
         ]
         announced = [event for _, event in stage.store.announced]
         assert announced == await journal.events(newest_first=False)
-        at, _ = stage.store.announced[0]
-        assert at == next(at for at, observation in stage.store.published if is_fault(observation))
+        fault, lost, regained, recovered = stage.store.shown_when_announced
+        assert (is_fault(fault), fault.quality) == (True, Quality.GOOD)
+        assert lost.quality is Quality.NO_COMMUNICATION
+        assert regained is recovered
+        assert (is_fault(recovered), recovered.quality) == (False, Quality.GOOD)
     await journal.close()
 
 
@@ -162,7 +165,7 @@ def is_fault(observation: Observation) -> bool:
 @virtual
 async def test_what_happened_just_before_the_end_is_in_the_journal(tmp_path: Path) -> None:
     journal = await Journal.open(tmp_path / "journal.db")
-    async with polled(READY, polling=Polling(timeout_s=1000), journal=journal) as stage:
+    async with polled(says(MachineState.OFF), polling=Polling(timeout_s=1000), journal=journal) as stage:
         await asyncio.sleep(1.5)
         stage.source.takes_s = FOR_EVER_S  # the values turn bad while it is being asked
         await asyncio.sleep(SILENT_S + 5)
