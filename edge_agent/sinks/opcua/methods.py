@@ -17,6 +17,8 @@ Method = Callable[[Key, Sequence[ua.Variant]], Awaitable[list[ua.Variant]]]
 """Takes the object and the arguments, and gives the results; raises `ua.UaStatusCodeError` for what goes wrong."""
 
 _INPUT_ARGUMENTS = "0:InputArguments"
+_CALLABLE = {ua.NodeClass.Object, ua.NodeClass.ObjectType}
+_NULLABLE = {ua.VariantType.String, ua.VariantType.ByteString, ua.VariantType.XmlElement}
 
 
 class Methods:
@@ -54,19 +56,23 @@ class Methods:
         except Exception:
             log.exception("a bug of the agent in method %s; the others go on", request.MethodId)
             return ua.CallMethodResult(StatusCode=wire.status(ua.StatusCodes.BadInternalError))
-        return ua.CallMethodResult(OutputArguments=results, InputArgumentResults=[ua.StatusCode() for _ in arguments])
+        return ua.CallMethodResult(OutputArguments=results)  # InputArgumentResults are for arguments that are wrong
 
     def _find(self, owner: Key, wanted: Key) -> Key:
         """The object's own method node; a client may also name the one of its type."""
-        asked = self._space.row(wanted)
-        if self._space.row(owner) is None or asked is None:
+        asked, called = self._space.row(wanted), self._space.row(owner)
+        if called is None:
             raise refusal(ua.StatusCodes.BadNodeIdUnknown)
+        if called.node_class not in _CALLABLE:
+            raise refusal(ua.StatusCodes.BadNodeIdInvalid)
+        if asked is None or asked.node_class != ua.NodeClass.Method:
+            raise refusal(ua.StatusCodes.BadMethodInvalid)
         for reference in self._space.references(owner):
             if reference.forward and reference.type == HAS_COMPONENT:
                 row = self._space.row(reference.target)
                 if row is None or row.node_class != ua.NodeClass.Method:
                     continue
-                if reference.target == wanted or (asked.node_class == ua.NodeClass.Method and row.name == asked.name):
+                if reference.target == wanted or row.name == asked.name:
                     return reference.target
         raise refusal(ua.StatusCodes.BadMethodInvalid)
 
@@ -95,11 +101,21 @@ class Methods:
         return []
 
     def _fits(self, declared: ua.Argument, given: ua.Variant) -> bool:
-        wanted = wire.built_in(self._space.nodeset, wire.key(declared.DataType))
-        is_list = bool(declared.ValueRank >= 1)
-        if given.VariantType == ua.VariantType.Null or given.Value is None:
-            return is_list  # a null array is an empty one
-        return bool(given.VariantType == wanted) and bool(given.is_array) is is_list
+        wanted, is_list = wire.key(declared.DataType), bool(declared.ValueRank >= 1)
+        kind = wire.built_in(self._space.nodeset, wanted)
+        if is_list and given.VariantType == ua.VariantType.Null:
+            return True  # a null array is an empty one
+        if given.VariantType != kind or bool(given.is_array) is not is_list or len(given.Dimensions or ()) > 1:
+            return False
+        if given.Value is None:
+            return is_list or kind in _NULLABLE
+        structures = (given.Value if is_list else [given.Value]) if kind == ua.VariantType.ExtensionObject else []
+        return all(self._is_a(structure, wanted) for structure in structures)
+
+    def _is_a(self, structure: object, wanted: Key) -> bool:
+        """One that asyncua could not decode knows no DataType."""
+        data_type = getattr(structure, "data_type", None)
+        return data_type is not None and self._space.nodeset.is_subtype(wire.key(data_type), wanted)
 
 
 async def _not_implemented(_: Key, __: Sequence[ua.Variant]) -> list[ua.Variant]:

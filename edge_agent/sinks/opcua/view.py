@@ -13,6 +13,7 @@ from .nodeset import HAS_TYPE_DEFINITION, Key, Reference, Row
 
 _WHOLE_PATH = 2**32 - 1
 _NULL = Key(0, 0)
+_DIRECTIONS = {ua.BrowseDirection.Forward, ua.BrowseDirection.Inverse, ua.BrowseDirection.Both}
 _TYPED = {ua.NodeClass.Object.value, ua.NodeClass.Variable.value}
 
 
@@ -39,6 +40,8 @@ class View:
             return ua.BrowseResult(StatusCode=wire.status(ua.StatusCodes.BadNodeIdUnknown))
         if kind != _NULL and not self._is_reference_type(kind):
             return ua.BrowseResult(StatusCode=wire.status(ua.StatusCodes.BadReferenceTypeIdInvalid))
+        if wanted.BrowseDirection not in _DIRECTIONS:
+            return ua.BrowseResult(StatusCode=wire.status(ua.StatusCodes.BadBrowseDirectionInvalid))
         result = ua.BrowseResult()
         for reference in self._space.references(node):
             if _suits(wanted.BrowseDirection, reference) and self._is_a(

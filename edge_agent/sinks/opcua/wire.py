@@ -27,8 +27,9 @@ def node_id(node: Key) -> ua.NodeId:
 
 
 def key(node: ua.NodeId) -> Key:
-    """A NodeId as a key; identifiers that no node of ours has (GUIDs, bytes) just match nothing."""
-    return Key(int(node.NamespaceIndex), cast("int | str", node.Identifier))
+    """A NodeId as a key; identifiers of kinds that no node has (GUIDs, bytes, null) become one that no node has."""
+    identifier: object = node.Identifier
+    return Key(int(node.NamespaceIndex), identifier if isinstance(identifier, int | str) else "")
 
 
 def qualified_name(text: str) -> ua.QualifiedName:
