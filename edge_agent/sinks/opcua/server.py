@@ -19,7 +19,7 @@ from ...errors import UnavailableError
 from ...health import Health
 from ...journal import Journal
 from ...store import Store
-from . import security, server_object
+from . import security, server_object, structures
 from .address_space import AddressSpace
 from .inner import InnerServer
 from .job_methods import JobMethods
@@ -161,6 +161,7 @@ class OpcUaSink:
 
 
 def _load_models() -> tuple[AddressSpace, MachineType]:
+    structures.register()
     nodeset = Nodeset()
     return AddressSpace(nodeset), MachineType(nodeset)
 
