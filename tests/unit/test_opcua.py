@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,14 +17,12 @@ from asyncua.ua.uaerrors import BadUserAccessDenied, UaError
 from msgspec.structs import replace
 
 from edge_agent.errors import UnavailableError
-from edge_agent.health import Health
 from edge_agent.model import Job, MachineState, Quality, Temperature
 from edge_agent.observation import AgentStatus
 from edge_agent.secret import Secret
-from edge_agent.sinks.opcua import OpcUaOptions, OpcUaUser
+from edge_agent.sinks.opcua import OpcUaUser
 from edge_agent.sinks.opcua.instance import Instance
-from edge_agent.sinks.opcua.server import OpcUaSink
-from edge_agent.store import Store
+from tests.endpoint import DEVICE, Bench
 from tests.integration.endpoint import CLIENT_URI, client_certificate
 from tests.observations import AT, MACHINE, PRINTING, SENSED_AT, observation
 
@@ -35,47 +32,8 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
 
-DEVICE = "11111111-2222-3333-4444-555555555555"
 MACHINES = 13
 PASSWORD = "correct horse"
-
-
-class Bench:
-    """A store, and the sink that serves it."""
-
-    def __init__(self, folder: Path, **options: Any) -> None:
-        self.store = Store()
-        self.folder = folder
-        defaults: dict[str, Any] = {"port": 0, "bind": "127.0.0.1", "hostname": "127.0.0.1"}
-        self.sink = OpcUaSink(
-            OpcUaOptions(**(defaults | options)),
-            device_uuid=DEVICE,
-            certificate_folder=folder / "pki",
-            health=Health(monotonic=asyncio.get_running_loop().time),
-        )
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[Bench]:
-        task = asyncio.ensure_future(self.sink.run(self.store))
-        ready = asyncio.ensure_future(self.sink.ready.wait())
-        await asyncio.wait([task, ready], return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            ready.cancel()
-            await task
-        try:
-            yield self
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-
-    def client(self, port: int | None = None) -> Client:
-        return Client(f"opc.tcp://127.0.0.1:{port or self.sink.port}", timeout=5)
-
-    async def settle(self) -> None:
-        """Let the sink take the store's changes over."""
-        for _ in range(20):
-            await asyncio.sleep(0)
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
@@ -236,7 +194,10 @@ async def test_a_heater_appears_when_first_reported_and_stays(bench: Bench, clie
     bench.store.publish(observation(warm))
     await bench.settle()
     assert await shown(client, "mark-one/Monitoring/Process/ChamberTemperature/AnalogSignal") == (38.0, "Good")
-    assert await shown(client, "mark-one/Monitoring/Process/ChamberTemperature/ProcessValueSetpoint") == (None, "BadNoData")
+    assert await shown(client, "mark-one/Monitoring/Process/ChamberTemperature/ProcessValueSetpoint") == (
+        None,
+        "BadNoData",
+    )
     bench.store.publish(observation())
     await bench.settle()
     assert await shown(client, "mark-one/Monitoring/Process/ChamberTemperature/AnalogSignal") == (None, "BadNoData")

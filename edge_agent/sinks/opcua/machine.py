@@ -155,5 +155,5 @@ def _path(item: DataItem) -> str:
 
 
 def node_version() -> str:
-    """The text of a NodeVersion: the time of the change, as OPC 40540 6.3 has it."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-5] + "Z"
+    """The text of a NodeVersion: the time of the change, as OPC 40540, 6.3 has it."""
+    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
