@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -175,9 +175,9 @@ async def test_what_was_missed_can_be_read_later(journal: Journal, client: Clien
         (f"ns=13;s={RESULTS}", events[:3]),
         ("i=2253", events[:3]),
     ):
-        found = await client.get_node(node).read_event_history(AT, AT + timedelta(days=1), evtypes=types)
+        found: Any = await client.get_node(node).read_event_history(AT, AT + timedelta(days=1), evtypes=types)
         assert [event.EventId.hex() for event in found] == [event.id for event in expected]
-    started, finished, _ = cast("list[Any]", found)
+    started, finished, _ = found
     assert (started.JobOrder.JobOrderID, started.JobState[0].StateNumber) == ("mark-one-1", 3)
     assert finished.JobResponse.EndTime == DONE.ended_at
 
