@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import uuid
 from datetime import datetime
+from operator import attrgetter
 
 from msgspec import Struct, field
 
@@ -77,7 +78,7 @@ class JobRun(Struct, frozen=True, kw_only=True):
 
     def tells_more_than(self, before: JobRun) -> bool:
         """Something else has changed than time, progress and the rest that grows while a print goes on."""
-        return any(getattr(self, name) != getattr(before, name) for name in _STEADY)
+        return bool(_steady(self) != _steady(before))
 
     def may_be_of(self, job: Job) -> bool:
         """The job's file may be the run's; what either does not say is no difference."""
@@ -86,7 +87,7 @@ class JobRun(Struct, frozen=True, kw_only=True):
 
 
 _GROWING = {"updated_at", "paused_s", "elapsed_s", "progress_ratio"}
-_STEADY = tuple(name for name in JobRun.__struct_fields__ if name not in _GROWING)
+_steady = attrgetter(*(name for name in JobRun.__struct_fields__ if name not in _GROWING))
 
 
 def new_event_id() -> str:
