@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import chain
 from typing import cast
 
 from asyncua import ua
@@ -39,7 +40,7 @@ class AgentObject:
         space.models.refer(_OBJECTS, Reference(ORGANIZES, True, self._instance.key()))
         space.graft(AGENT, self._instance)
         self._shown: dict[str, ua.Variant] = {}
-        self._organised: dict[int, tuple[Key, ...]] = {}
+        self._organised: dict[int, tuple[Instance, ...]] = {}
 
     async def update(self, status: AgentStatus, *, machines: int, reachable: int) -> None:
         """Write what has changed."""
@@ -57,24 +58,19 @@ class AgentObject:
                 at = cast("ua.DateTime", datetime.now(UTC))
                 await self._instance.write(name, ua.DataValue(variant, SourceTimestamp=at))
 
-    def organise(self, machines: dict[int, tuple[Key, ...]]) -> None:
+    def organise(self, machines: dict[int, tuple[Instance, ...]]) -> None:
         """Show these machines below these MES instances; a folder whose machines are gone goes."""
         if machines == self._organised:
             return
+        for instance in {self._instance, *chain(*self._organised.values())}:
+            instance.unrefer(f"{AGENT}/{MES_INSTANCES}/")
         self._organised = machines
         self._instance.template = _template(self._nodeset, tuple(sorted(machines)))
-        self._instance.forget_references(MES_INSTANCES)
-        for mes_id, roots in machines.items():
-            for root in roots:
-                self._instance.refer(f"{MES_INSTANCES}/{mes_id}", Reference(ORGANIZES, True, root))
-
-    def folders_of(self, root: Key) -> list[Key]:
-        """The folders that organise a machine."""
-        return [
-            self._instance.key(f"{MES_INSTANCES}/{mes_id}")
-            for mes_id, roots in self._organised.items()
-            if root in roots
-        ]
+        for mes_id, instances in machines.items():
+            folder = f"{MES_INSTANCES}/{mes_id}"
+            for instance in instances:
+                self._instance.refer(folder, Reference(ORGANIZES, True, instance.key()))
+                instance.refer("", Reference(ORGANIZES, False, self._instance.key(folder)))
 
 
 def _template(nodeset: Nodeset, mes_ids: tuple[int, ...]) -> Template:

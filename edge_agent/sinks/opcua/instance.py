@@ -49,9 +49,17 @@ class Instance:
         """Add a reference to a node of another branch; the other side is that branch's to add."""
         self._more.append((path, reference))
 
-    def forget_references(self, below: str) -> None:
-        """Take away what `refer` added to the nodes below a path."""
-        self._more = [(path, reference) for path, reference in self._more if not path.startswith(f"{below}/")]
+    def unrefer(self, below: str) -> None:
+        """Take away what `refer` added to, or towards, the nodes below a path of any instance."""
+
+        def is_below(node: Key) -> bool:
+            return node.namespace == MACHINES and str(node.identifier).startswith(below)
+
+        self._more = [
+            (path, reference)
+            for path, reference in self._more
+            if not (is_below(self.key(path)) or is_below(reference.target))
+        ]
 
     def hold(self, path: str, value: ua.DataValue) -> None:
         """Hold a value before anybody can watch."""

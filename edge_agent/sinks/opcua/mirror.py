@@ -14,6 +14,7 @@ from .address_space import MACHINES, AddressSpace
 from .agent_object import AgentObject
 from .event_filter import Occurrence
 from .folder import MACHINES_FOLDER, Folder
+from .instance import Instance
 from .machine import MachineNodes
 from .machine_type import NOTIFIERS, PROCESS, TYPE, MachineType
 from .model_change import Change
@@ -95,12 +96,12 @@ class Mirror:
     async def _tell(self, occurrence: Occurrence, machine_id: str) -> None:
         await self._subscriptions.report(occurrence, [node_id(events.SERVER)], machine_id=machine_id)
 
-    def _by_mes_id(self, observations: list[Observation]) -> dict[int, tuple[Key, ...]]:
+    def _by_mes_id(self, observations: list[Observation]) -> dict[int, tuple[Instance, ...]]:
         """The machines of each MES instance."""
-        found: dict[int, tuple[Key, ...]] = {}
+        found: dict[int, tuple[Instance, ...]] = {}
         for observation in observations:
             machine = self._folder.get(observation.machine.id)
             if machine is not None:
                 for mes_id in observation.machine.mes_ids:
-                    found[mes_id] = (*found.get(mes_id, ()), machine.root)
+                    found[mes_id] = (*found.get(mes_id, ()), machine.instance)
         return found

@@ -219,6 +219,12 @@ async def test_each_mes_instance_has_a_folder_of_its_machines(bench: Bench, clie
         }
 
     assert await folders() == {"1": ["mark-one"], "2": ["mark-one"]}
+    above = await client.get_node("ns=13;s=mark-one").get_references(ua.ObjectIds.Organizes, ua.BrowseDirection.Inverse)
+    assert {str(reference.NodeId.Identifier) for reference in above} == {
+        "1001",
+        "Agent/MesInstances/1",
+        "Agent/MesInstances/2",
+    }
     bench.store.publish(observation(machine=replace(MACHINE, id="mark-two", mes_ids=(2,))))
     await bench.settle()
     assert await folders() == {"1": ["mark-one"], "2": ["mark-one", "mark-two"]}
