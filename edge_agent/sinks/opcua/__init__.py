@@ -1,10 +1,19 @@
 """The OPC UA endpoint: every machine below ``Objects/Machines``, every data item a typed variable.
 
-    address_space   namespaces in their fixed order, the folders that are always there
-    machine         one machine's nodes: built from the data items, written when a value changes
+    server          the sink: listeners, and the loop from the store to the nodes
+    mirror          store to nodes: machines come, change, go; events are reported
+    machine         one machine: which item is shown by which node; only what changed is written
+    machine_type    what a machine looks like: the optional parts we serve, and ours; `template` walks the types
+    folder, agent_object, metadata, server_object    what else there is to browse
+
+    nodeset         the compiled models in `models/`, read row by row; `wire` turns rows into attributes
+    address_space   nodes found when asked for, values and watches kept; `instance` is one machine's branch
+    view, methods   Browse, TranslateBrowsePaths and Call; `inner` puts them into asyncua's server
+    subscriptions   event items; `event_filter` and below: what a client wants to know of which events
+    events, job_orders, structures    events and prints as OPC UA tells them; `job_methods`, `history`: of the past
+
     values          a reading as a DataValue: type, status code, source timestamp
     security        who gets in, and the endpoint's own certificate
-    server          the sink: listeners, and the loop from the store to the nodes
 
 Only this room knows asyncua. What asyncua gets wrong is put right here, each with the test that shows it.
 """
