@@ -85,7 +85,7 @@ class Refusal(Exception):
 
 
 class EventHistory:
-    """The history of events, in the interface of asyncua's history manager."""
+    """The history of events, as asyncua's servers ask for it."""
 
     def __init__(
         self,

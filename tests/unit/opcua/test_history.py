@@ -185,9 +185,9 @@ async def test_what_is_read_is_what_was_told(told: EventHistory) -> None:
         select(occurrence(event, source_name=event.machine_id.upper()), asked.SelectClauses, supertypes)
         for event in EVENTS
     ]
-    data = cast("ua.HistoryEvent", result.HistoryData)
-    assert [event.EventFields for event in data.Events] == live
-    assert extensionobject_from_binary(Buffer(extensionobject_to_binary(data))) == data
+    answer = cast("ua.HistoryEvent", result.HistoryData)
+    assert [event.EventFields for event in answer.Events] == live
+    assert extensionobject_from_binary(Buffer(extensionobject_to_binary(answer))) == answer
 
 
 async def test_filters_are_those_of_subscriptions(told: EventHistory) -> None:
