@@ -6,6 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -81,7 +82,7 @@ def started(command: Sequence[str | Path], *, port: int, log: Path, **environmen
             stderr=errors,
             text=True,
             cwd=ROOT,
-            env=os.environ | environment,
+            env=_compiled_once() | environment,
         )
     try:
         yield Started(process=process, url=f"opc.tcp://127.0.0.1:{port}", log=log, spawned_at=spawned_at)
@@ -92,6 +93,12 @@ def started(command: Sequence[str | Path], *, port: int, log: Path, **environmen
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()
+
+
+def _compiled_once() -> dict[str, str]:
+    """The environment, with a place for bytecode: compiling at start costs more memory than anything else would."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return kept | {"PYTHONPYCACHEPREFIX": str(Path(tempfile.gettempdir()) / "edge-agent-bench-bytecode")}
 
 
 def python(module: str, *arguments: str | Path) -> list[str]:

@@ -17,6 +17,7 @@ from typing import Any, cast
 
 from asyncua import Server, ua
 from msgspec import Struct
+
 from tests.stock.server import load
 
 from .control import obey
@@ -146,6 +147,7 @@ async def serve(options: argparse.Namespace) -> None:
     server.set_endpoint(f"opc.tcp://127.0.0.1:{options.port}")
     server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
     await load(server, options.nodesets)
+    await server.register_namespace("urn:edge-agent:machines")
     await add_tree(server, options.tree)
     replay = Replay(server, read_changes(options.changes))
     async with server:

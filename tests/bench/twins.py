@@ -92,11 +92,11 @@ def node_opcua(folder: Path, scene: Scene) -> Twin:
     return Twin(name="node-opcua", live="ns=1;s=printer-1/MesStatus", start=start)
 
 
-def observe(server: Started, folder: Path, *, printers: int) -> Scene:
+def observe(server: Started, folder: Path, *, printers: int, record_s: float) -> Scene:
     """Crawl a server that is up and record what changes."""
     tree, changes = folder / "tree.jsonl", folder / "changes.jsonl"
     crawl(server, tree=tree)
-    record = python("subscriber", server.url, "--tree", tree, "--record", changes, "--seconds", str(RECORD_S))
+    record = python("subscriber", server.url, "--tree", tree, "--record", changes, "--seconds", str(record_s))
     output(record)
     nodes = sum(line.startswith(b'{"entry":"node"') for line in tree.read_bytes().splitlines())
     return Scene(
@@ -104,15 +104,15 @@ def observe(server: Started, folder: Path, *, printers: int) -> Scene:
         tree=tree,
         changes=changes,
         nodes_per_printer=nodes / printers,
-        changes_per_s=len(read_changes(changes)) / RECORD_S,
+        changes_per_s=len(read_changes(changes)) / record_s,
     )
 
 
-def observe_agent(twin: Twin, folder: Path, *, printers: int) -> Scene:
+def observe_agent(twin: Twin, folder: Path, *, printers: int, record_s: float = RECORD_S) -> Scene:
     """The scene of an agent that is started for it."""
     with twin.start(None) as server:
         asyncio.run(first_read(server, twin.live))
-        return observe(server, folder, printers=printers)
+        return observe(server, folder, printers=printers, record_s=record_s)
 
 
 def crawl(server: Started, *, tree: Path | None = None) -> Crawled:
