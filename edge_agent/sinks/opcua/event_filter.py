@@ -26,6 +26,7 @@ Path = tuple[Name, ...]
 Supertypes = Callable[[ua.NodeId], Iterable[ua.NodeId]]
 """All supertypes of a type, nearest first; nothing for a node that is no type."""
 
+_LONGEST_INDEX = len(str(2**32 - 1))
 _BASE = node_id(Key(0, ua.ObjectIds.BaseEventType))
 
 
@@ -121,7 +122,7 @@ def _slice(index_range: str) -> slice | None:
     """A NumericRange of one dimension: ``2`` or ``2:5``, the end included."""
     first, colon, last = index_range.partition(":")
     digits = (first, last) if colon else (first,)
-    if not all(part.isascii() and part.isdigit() for part in digits):
+    if not all(part.isascii() and part.isdigit() and len(part) <= _LONGEST_INDEX for part in digits):
         return None
     start, end = int(first), int(digits[-1])
     return slice(start, end + 1) if end > start or not colon else None

@@ -13,17 +13,19 @@ from asyncua import ua
 
 from ...events import Event, MachineEvent, MachineEventKind
 from ...jobs import JobEvent, JobEventKind
+from . import base_event
 from .address_space import MACHINES
+from .base_event import base_fields
 from .event_filter import Occurrence, Path
 from .job_orders import order, response, states
 from .machine_type import JOB_RESULTS, MESSAGES
 from .nodeset import Key
 from .structures import JOB_CONTROL
-from .wire import localized, node_id
+from .wire import node_id
 
 MACHINE_TOOL = 10
 """Index of the namespace of OPC 40501-1."""
-SERVER = Key(0, ua.ObjectIds.Server)
+SERVER = base_event.SERVER
 JOB_EVENT_TYPE = Key(JOB_CONTROL, 1006)
 MACHINE_EVENT_TYPE = Key(MACHINE_TOOL, 35)
 
@@ -99,16 +101,12 @@ def _machine_occurrence(event: MachineEvent, source_name: str) -> Occurrence:
 
 
 def _base(event: Event, event_type: Key, source: Key, source_name: str) -> dict[Path, ua.Variant]:
-    """The fields of every event (OPC 10000-5, 6.4.2). The agent itself sees the event: it is received when it is."""
-    kind = ua.VariantType
-    fields = {
-        "EventId": ua.Variant(bytes.fromhex(event.id), kind.ByteString),
-        "EventType": ua.Variant(node_id(event_type), kind.NodeId),
-        "SourceNode": ua.Variant(node_id(source), kind.NodeId),
-        "SourceName": ua.Variant(source_name, kind.String),
-        "Time": ua.Variant(event.at, kind.DateTime),
-        "ReceiveTime": ua.Variant(event.at, kind.DateTime),
-        "Message": ua.Variant(localized((message(event), "en")), kind.LocalizedText),
-        "Severity": ua.Variant(SEVERITIES[event.kind], kind.UInt16),
-    }
-    return {((0, name),): value for name, value in fields.items()}
+    return base_fields(
+        event_id=bytes.fromhex(event.id),
+        event_type=event_type,
+        source=source,
+        source_name=source_name,
+        at=event.at,
+        message=message(event),
+        severity=SEVERITIES[event.kind],
+    )

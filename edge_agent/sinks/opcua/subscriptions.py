@@ -10,15 +10,18 @@ What is wrong with asyncua's own (2.1.0), each with a test:
   https://github.com/FreeOpcUa/opcua-asyncio/issues/1913);
 * an item without a filter or with the wrong kind of filter, and one to modify that is not there, fail the whole
   request with an internal error;
-* a modified item keeps the where clause and the client handle it had.
+* a modified item keeps the where clause and the client handle it had;
+* nobody is told that a queue ran over.
 
-There is no event for a queue that ran over; the oldest notification is left out, as asyncua does.
+The oldest event is left out of a full queue, also where a client would rather miss the newest.
 """
 
 from __future__ import annotations
 
 import logging
+import uuid
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from asyncua import ua
@@ -29,11 +32,15 @@ from asyncua.server.internal_subscription import InternalSubscription
 from asyncua.server.monitored_item_service import MonitoredItemData, MonitoredItemService
 from asyncua.server.subscription_service import SubscriptionService
 
+from .base_event import SERVER, base_fields
 from .event_filter import Checked, Occurrence, Supertypes, check, passes, select
-from .wire import status
+from .nodeset import Key
+from .wire import node_id, status
 
 log = logging.getLogger(__name__)
 
+OVERFLOW_TYPE = Key(0, ua.ObjectIds.EventQueueOverflowEventType)
+OVERFLOW_SEVERITY = 500
 LEAST_QUEUE = 100
 """Events kept for an item between two publishes, however few it asked for: they come in bursts."""
 
@@ -87,6 +94,7 @@ class EventItems(MonitoredItemService):
     def __init__(self, subscription: InternalSubscription, space: TheirAddressSpace, supertypes: Supertypes) -> None:
         super().__init__(subscription, space)
         self._supertypes = supertypes
+        self._overflows: dict[int, ua.EventFieldList] = {}
 
     async def report(self, occurrence: Occurrence, notifiers: Iterable[ua.NodeId], only: int | None = None) -> bool:
         """Queue the event for the items of these nodes whose filters it passes; true if any node is watched."""
@@ -112,8 +120,21 @@ class EventItems(MonitoredItemService):
             occurrence, item.filter.WhereClause, self._supertypes
         ):
             return
-        fields = ua.EventFieldList(item.client_handle, select(occurrence, item.filter.SelectClauses, self._supertypes))
-        await self.isub.enqueue_event(item_id, fields, item.queue_size)
+        self._make_room(item_id, item)
+        await self.isub.enqueue_event(item_id, self._fields(occurrence, item), 0)
+
+    def _fields(self, occurrence: Occurrence, item: MonitoredItemData) -> ua.EventFieldList:
+        return ua.EventFieldList(item.client_handle, select(occurrence, item.filter.SelectClauses, self._supertypes))
+
+    def _make_room(self, item_id: int, item: MonitoredItemData) -> None:
+        """Leave out the oldest event of a full queue, and say so before the others (OPC 10000-4, 5.13.1.5)."""
+        queue = self.isub._triggered_events.get(item_id, [])  # noqa: SLF001 - asyncua has no other way to it
+        if len(queue) < item.queue_size:
+            return
+        if queue[0] is self._overflows.get(item_id):
+            del queue[1]
+        else:
+            queue[0] = self._overflows[item_id] = self._fields(_overflow(), item)
 
     def _create_events_monitored_item(self, params: ua.MonitoredItemCreateRequest) -> ua.MonitoredItemCreateResult:
         node = params.ItemToMonitor.NodeId
@@ -151,6 +172,10 @@ class EventItems(MonitoredItemService):
         )
         return _told(result, checked)
 
+    def _delete_monitored_items(self, mid: int) -> ua.StatusCode:
+        self._overflows.pop(mid, None)
+        return super()._delete_monitored_items(mid)
+
     def _check_node(self, node: ua.NodeId) -> Checked | None:
         """Why events cannot be had from a node, ``None`` if they can."""
         read = self.aspace.read_attribute_value(node, ua.AttributeIds.EventNotifier)
@@ -160,6 +185,20 @@ class EventItems(MonitoredItemService):
         if not bits & ua.EventNotifier.SubscribeToEvents.mask:
             return Checked(status=status(ua.StatusCodes.BadNotSupported))
         return None
+
+
+def _overflow() -> Occurrence:
+    """That events were left out: not filtered, and in no history, since it is of one item."""
+    fields = base_fields(
+        event_id=uuid.uuid4().bytes,
+        event_type=OVERFLOW_TYPE,
+        source=SERVER,
+        source_name="Server",
+        at=datetime.now(UTC),
+        message="more happened than the queue holds; the oldest events are left out",
+        severity=OVERFLOW_SEVERITY,
+    )
+    return Occurrence(event_type=node_id(OVERFLOW_TYPE), fields=fields)
 
 
 def _check_for_values(wanted: object) -> Checked:

@@ -382,3 +382,37 @@ async def test_a_queue_holds_a_burst() -> None:
     await report(service, *[FAULT] * 5)
     await service.subscriptions[subscriber.id].publish_results()
     assert len(subscriber.told) == 5
+
+
+async def test_a_queue_that_ran_over_says_so_first() -> None:
+    service = ours()
+    subscriber = await Subscriber(service).begin()
+    await subscriber.watch(SERVER, event_filter("0:EventType", "0:EventId", of_type=MACHINE_EVENT), queue=1)
+    subscription = service.subscriptions[subscriber.id]
+    subscription.data.RevisedPublishingInterval = cast("ua.Duration", 1000.0)
+    numbered = [
+        MachineEvent(id=f"{number:032x}", kind=MachineEventKind.FAULT, at=AT, machine_id="mk3")
+        for number in range(LEAST_QUEUE + 3)
+    ]
+    for _ in ("once", "again"):
+        await report(service, *numbered)
+        await subscription.publish_results()
+        (_, (first_type, _)), *rest = subscriber.told
+        assert first_type == node_id(Key(0, 3035))
+        assert [int.from_bytes(fields[1]) for _, fields in rest] == list(range(3, LEAST_QUEUE + 3))
+        subscriber.told.clear()
+    await report(service, *numbered[:LEAST_QUEUE])
+    await subscription.publish_results()
+    assert [fields[0] for _, fields in subscriber.told] == [MACHINE_EVENT] * LEAST_QUEUE
+
+
+async def test_asyncua_says_nothing_of_a_queue_that_ran_over() -> None:
+    service = theirs()
+    subscriber = await Subscriber(service).begin()
+    await subscriber.watch(SERVER, event_filter("0:Severity"), queue=1)
+    subscription = service.subscriptions[subscriber.id]
+    subscription.data.RevisedPublishingInterval = cast("ua.Duration", 1000.0)
+    for severity in (1, 2, 3):
+        await service.trigger_event(base_event(severity=severity))
+    await subscription.publish_results()
+    assert subscriber.told == [(1, [3])]
