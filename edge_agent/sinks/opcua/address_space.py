@@ -112,7 +112,9 @@ class AddressSpace:
         """The branch that has a node."""
         if node.namespace != MACHINES:
             return self.models if node in self.nodeset else None
-        branch = self._branches.get(str(node.identifier).partition("/")[0])
+        if not isinstance(node.identifier, str):
+            return None  # a machine may be called 5, which is not the number 5
+        branch = self._branches.get(node.identifier.partition("/")[0])
         return None if branch is None or branch.find(node) is None else branch
 
     def row(self, node: Key) -> Row | None:

@@ -13,7 +13,7 @@ from . import events, model_change
 from .address_space import MACHINES, AddressSpace
 from .agent_object import AgentObject
 from .event_filter import Occurrence
-from .folder import MACHINES_FOLDER, Folder
+from .folder import MACHINES_FOLDER, SERVER, Folder
 from .instance import Instance
 from .machine import MachineNodes
 from .machine_type import NOTIFIERS, PROCESS, TYPE, MachineType
@@ -56,7 +56,7 @@ class Mirror:
             KeyError: there is no such node.
         """
         wanted = key(node)
-        if wanted == events.SERVER:
+        if wanted == SERVER:
             return [str(machine.root.identifier) for machine in self._folder]
         machine_id, _, path = str(wanted.identifier).partition("/")
         if wanted.namespace == MACHINES and path in NOTIFIERS and self._folder.get(machine_id) is not None:
@@ -94,7 +94,7 @@ class Mirror:
         await self._tell(model_change.occurrence(changes, message), str(machine.root.identifier))
 
     async def _tell(self, occurrence: Occurrence, machine_id: str) -> None:
-        await self._subscriptions.report(occurrence, [node_id(events.SERVER)], machine_id=machine_id)
+        await self._subscriptions.report(occurrence, [node_id(SERVER)], machine_id=machine_id)
 
     def _by_mes_id(self, observations: list[Observation]) -> dict[int, tuple[Instance, ...]]:
         """The machines of each MES instance."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import weakref
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator
@@ -132,6 +133,9 @@ class _Model:
     """One open file and where its lines begin."""
 
     def __init__(self, path: Path) -> None:
+        # Read by position, not mapped: pages of a mapped file count as this process's memory, and stay.
+        self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        weakref.finalize(self, os.close, self._file)
         lines = path.read_bytes()
         self.header = msgspec.json.decode(lines[: lines.find(b"\n")], type=Header)
         self.numbers = array("L")
@@ -144,11 +148,6 @@ class _Model:
                 self.texts[msgspec.json.decode(b'"' + match[2] + b'"', type=str)] = len(self._starts)
             self._starts.append(match.start())
         self._starts.append(len(lines))
-        # Read by position, not mapped: pages of a mapped file count as this process's memory, and stay.
-        self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-
-    def __del__(self) -> None:
-        os.close(self._file)
 
     def line(self, identifier: int | str) -> int | None:
         """The number of a node's line among the nodes, ``None`` if there is no such node."""
