@@ -18,8 +18,10 @@ PRINTING, IDLE = True, False
 
 
 def test_what_was_found_holds_until_the_next_look() -> None:
-    found = looks(Meter(Counters()), (0, ON, IDLE), (1, ON, PRINTING), (3, ON, PRINTING), (4, ON, IDLE), (6, OFF, IDLE))
-    assert found == Counters(power_on_s=6.0, operation_s=3.0)
+    found = looks(
+        Meter(Counters()), (0, ON, IDLE), (1, ON, PRINTING), (3, ON, PRINTING), (3.5, ON, IDLE), (6, OFF, IDLE)
+    )
+    assert found == Counters(power_on_s=6.0, operation_s=2.5)
 
 
 def test_before_the_first_look_nothing_is_known() -> None:
