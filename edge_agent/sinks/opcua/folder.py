@@ -10,13 +10,13 @@ from asyncua import ua
 
 from ...observation import Observation
 from .address_space import AddressSpace
+from .base_event import SERVER
 from .instance import Instance
 from .machine import MachineNodes, node_version
 from .machine_type import MachineType
 from .nodeset import HAS_NOTIFIER, HAS_PROPERTY, ORGANIZES, Key, Reference
 from .template import Builder
 
-SERVER = Key(0, 2253)
 MACHINES_FOLDER = Key(4, 1001)  # the entry point of every client of OPC 40001-1
 _PROPERTY = Key(0, 68)
 _VERSION = "Machines/NodeVersion"

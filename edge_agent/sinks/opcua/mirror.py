@@ -12,8 +12,9 @@ from ...store import AGENT, Store, Watch
 from . import events, model_change
 from .address_space import MACHINES, AddressSpace
 from .agent_object import AgentObject
+from .base_event import SERVER
 from .event_filter import Occurrence
-from .folder import MACHINES_FOLDER, SERVER, Folder
+from .folder import MACHINES_FOLDER, Folder
 from .instance import Instance
 from .machine import MachineNodes
 from .machine_type import NOTIFIERS, PROCESS, TYPE, MachineType

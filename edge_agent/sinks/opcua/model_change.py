@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 from asyncua import ua
 
+from .base_event import SERVER, base_fields
 from .event_filter import Occurrence
 from .nodeset import Key
-from .wire import localized, node_id
+from .wire import node_id
 
 EVENT_TYPE = Key(0, 2133)  # GeneralModelChangeEventType
-_SERVER = Key(0, 2253)
 _INFORMATION = 100
 
 
@@ -34,16 +34,14 @@ def occurrence(changes: Iterable[Change], message: str) -> Occurrence:
         )
         for change in changes
     ]
-    kind, now = ua.VariantType, datetime.now(UTC)
-    fields = {
-        "EventId": ua.Variant(uuid.uuid4().bytes, kind.ByteString),
-        "EventType": ua.Variant(node_id(EVENT_TYPE), kind.NodeId),
-        "SourceNode": ua.Variant(node_id(_SERVER), kind.NodeId),
-        "SourceName": ua.Variant("Server", kind.String),
-        "Time": ua.Variant(now, kind.DateTime),
-        "ReceiveTime": ua.Variant(now, kind.DateTime),
-        "Message": ua.Variant(localized((message, "en")), kind.LocalizedText),
-        "Severity": ua.Variant(_INFORMATION, kind.UInt16),
-        "Changes": ua.Variant(structures, kind.ExtensionObject, is_array=True),
-    }
-    return Occurrence(event_type=node_id(EVENT_TYPE), fields={((0, name),): value for name, value in fields.items()})
+    fields = base_fields(
+        event_id=uuid.uuid4().bytes,
+        event_type=EVENT_TYPE,
+        source=SERVER,
+        source_name="Server",
+        at=datetime.now(UTC),
+        message=message,
+        severity=_INFORMATION,
+    )
+    told = ua.Variant(structures, ua.VariantType.ExtensionObject, is_array=True)
+    return Occurrence(event_type=node_id(EVENT_TYPE), fields={**fields, ((0, "Changes"),): told})

@@ -30,14 +30,6 @@ _WHOLE = {
 _PER_MILLISECOND = {SECOND: 1000.0, MILLISECOND: 1.0}
 
 
-def node_id(identifier: str | int, namespace: int = 0) -> ua.NodeId:
-    """A NodeId by its parts."""
-    return wire.node_id(nodeset.Key(namespace, identifier))
-
-
-status_code = wire.status
-
-
 def engineering_units(unit: Unit) -> ua.EUInformation:
     """The unit as OPC UA tells it."""
     return ua.EUInformation(
