@@ -88,7 +88,7 @@ class Endpoint:
         """The BrowseNames below ``Objects/Machines``."""
         uris = await self.client.get_namespace_array()
         folder = self.client.get_node(ua.NodeId(1001, uris.index("http://opcfoundation.org/UA/Machinery/")))  # type: ignore[arg-type]
-        return [(await child.read_browse_name()).Name for child in await folder.get_children()]
+        return [(await child.read_browse_name()).Name for child in await folder.get_children(ua.ObjectIds.Organizes)]
 
     async def watch(self, machine_id: str) -> None:
         """Subscribe to every variable of a machine (again, if it has got new ones)."""
@@ -137,14 +137,15 @@ class Endpoint:
 
 
 async def _variables(node: Any) -> list[Any]:
-    found = []
+    """Every variable below a node, each once: some have two parents."""
+    found: dict[ua.NodeId, Any] = {}
     for child in await node.get_children():
+        if child.nodeid.NamespaceIndex == 0:
+            continue
         if await child.read_node_class() is ua.NodeClass.Variable:
-            if (await child.read_browse_name()).NamespaceIndex != 0:  # its properties never change
-                found.append(child)
-        else:
-            found += await _variables(child)
-    return found
+            found[child.nodeid] = child
+        found |= {below.nodeid: below for below in await _variables(child)}
+    return list(found.values())
 
 
 def client_certificate(folder: Path) -> tuple[Path, Path]:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -40,8 +42,26 @@ async def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
         async with agent, Endpoint(agent) as mes:
             await octoprint.upload("long.gcode", gcode(60))
             await octoprint.upload("short.gcode", gcode(4))
+            await mes.client.load_data_type_definitions()  # as any client learns the structures
             await mes.watch("mark-one")
             yield Shop(octoprint, agent, mes)
+
+
+ITEM_STATE = "mark-one/MachineryBuildingBlocks/MachineryItemState/CurrentState/Number"
+PROGRAM_STATE = "mark-one/Production/ActiveProgram/State/CurrentState/Number"
+TOOL_MODE = "mark-one/Monitoring/MachineTool/OperationMode"
+JOB_RESULTS = "mark-one/MachineryBuildingBlocks/JobManagement/JobOrderResults"
+JOB_ORDERS = "mark-one/MachineryBuildingBlocks/JobManagement/JobOrderControl/JobOrderList"
+JOB_EVENT = "ns=5;i=1006"
+
+
+async def shows(shop: Shop, *, item: int, program: int, tool: int, job: int | None = None) -> None:
+    """The state machines of OPC 40001-1 and 40501-1, and the newest entry of the job list, by their numbers."""
+    await shop.mes.until(ITEM_STATE, item)
+    await shop.mes.until(PROGRAM_STATE, program)
+    await shop.mes.until(TOOL_MODE, tool)
+    if job is not None:
+        await shop.mes.until(JOB_ORDERS, lambda orders: orders and orders[0].State[0].StateNumber == job)
 
 
 async def with_key(shop: Shop, key: str) -> None:
@@ -52,9 +72,10 @@ async def with_key(shop: Shop, key: str) -> None:
 
 async def test_an_idle_printer_is_idle_with_a_green_light(shop: Shop) -> None:
     await shop.mes.until("mark-one/MesStatus", "Idle")
-    await shop.mes.until("mark-one/Monitoring/Stacklight/Green", wanted=True)
+    await shop.mes.until("mark-one/Monitoring/Stacklight/Green/SignalOn", wanted=True)
     await shop.mes.until("mark-one/Source/State", "Operational")
     await shop.mes.until("mark-one/Source/Version", lambda text: text.startswith("OctoPrint "))
+    await shows(shop, item=2, program=0, tool=0)
     await shop.mes.until("mark-one/Job/Progress", None, status="BadNoData")
 
 
@@ -64,11 +85,14 @@ async def test_a_print_is_running_with_its_file_progress_and_temperatures(shop: 
     await shop.mes.until("mark-one/Job/FileName", "long.gcode")
     await shop.mes.until("mark-one/Job/Progress", lambda percent: percent is not None and percent > 2.0)
     await shop.mes.until("mark-one/Job/ElapsedTime", lambda seconds: seconds is not None and seconds > 0)
+    await shows(shop, item=3, program=1, tool=1, job=3)
     await shop.mes.watch("mark-one")  # heaters appear when first reported
-    await shop.mes.until("mark-one/Monitoring/Process/Tool0Setpoint", 205.0)
+    await shop.mes.until("mark-one/Monitoring/Process/Tool0Temperature/ProcessValueSetpoint", 205.0)
     await shop.mes.until("mark-one/Job/Id", lambda text: text is not None and text.startswith("mark-one-"))
     await shop.mes.until("mark-one/Job/Outcome", None, status="BadNoData")
-    warm = await shop.mes.until("mark-one/Monitoring/Process/Tool0Temperature", lambda celsius: celsius > 25.0)
+    warm = await shop.mes.until(
+        "mark-one/Monitoring/Process/Tool0Temperature/AnalogSignal", lambda celsius: celsius > 25.0
+    )
     assert warm.source_time is not None
 
 
@@ -76,8 +100,9 @@ async def test_a_pause_is_yellow_and_still_running(shop: Shop) -> None:
     await shop.octoprint.pause()
     await shop.mes.until("mark-one/Source/State", "Pausing")
     await shop.mes.until("mark-one/Source/State", "Paused")
-    await shop.mes.until("mark-one/Monitoring/Stacklight/Yellow", wanted=True)
+    await shop.mes.until("mark-one/Monitoring/Stacklight/Yellow/SignalOn", wanted=True)
     await shop.mes.until("mark-one/MesStatus", "Running")
+    await shows(shop, item=2, program=3, tool=3, job=4)
 
 
 async def test_a_restarted_agent_knows_the_print_by_the_same_id(shop: Shop, tmp_path: Path) -> None:
@@ -100,8 +125,8 @@ async def test_a_resumed_print_is_green_again(shop: Shop) -> None:
     await shop.octoprint.resume()
     await shop.mes.until("mark-one/Source/State", "Resuming")
     await shop.mes.until("mark-one/Source/State", "Printing")
-    await shop.mes.until("mark-one/Monitoring/Stacklight/Yellow", wanted=False)
-    await shop.mes.until("mark-one/Monitoring/Stacklight/Green", wanted=True)
+    await shop.mes.until("mark-one/Monitoring/Stacklight/Yellow/SignalOn", wanted=False)
+    await shop.mes.until("mark-one/Monitoring/Stacklight/Green/SignalOn", wanted=True)
 
 
 async def test_a_cancelled_print_leaves_an_idle_printer_without_progress(shop: Shop) -> None:
@@ -111,6 +136,7 @@ async def test_a_cancelled_print_leaves_an_idle_printer_without_progress(shop: S
     await shop.mes.until("mark-one/Job/Progress", None, status="BadNoData")
     await shop.mes.until("mark-one/Job/FileName", "long.gcode")
     await shop.mes.until("mark-one/Job/Outcome", "cancelled")
+    await shows(shop, item=2, program=4, tool=0, job=6)
 
 
 async def test_a_finished_print_ends_at_100_percent(shop: Shop) -> None:
@@ -121,6 +147,7 @@ async def test_a_finished_print_ends_at_100_percent(shop: Shop) -> None:
     await shop.mes.until("mark-one/Job/Progress", 100.0)
     await shop.mes.until("mark-one/Job/RemainingTime", 0.0)
     await shop.mes.until("mark-one/Job/Outcome", "completed")
+    await shows(shop, item=2, program=2, tool=0, job=5)
     began = await shop.mes.until("mark-one/Job/StartTime", lambda time: time is not None)
     ended = await shop.mes.until("mark-one/Job/EndTime", lambda time: time is not None)
     assert 3 < (ended.value - began.value).total_seconds() < 15
@@ -131,10 +158,11 @@ async def test_a_firmware_fault_is_stopped_and_red_with_its_text(shop: Shop) -> 
     await shop.mes.until("mark-one/MesStatus", "Running")
     await shop.octoprint.firmware_fault()
     await shop.mes.until("mark-one/MesStatus", "Stopped")
-    await shop.mes.until("mark-one/Monitoring/Stacklight/Red", wanted=True)
+    await shop.mes.until("mark-one/Monitoring/Stacklight/Red/SignalOn", wanted=True)
     await shop.mes.until("mark-one/Source/Error", lambda text: text != "")
     await shop.mes.until("mark-one/Job/Outcome", "failed")
-    await shop.mes.until("mark-one/Monitoring/Process/Tool0Temperature", None, status="BadNotConnected")
+    await shows(shop, item=1, program=4, tool=5, job=6)
+    await shop.mes.until("mark-one/Monitoring/Process/Tool0Temperature/AnalogSignal", None, status="BadNotConnected")
     await shop.mes.until("mark-one/Source/Reachable", wanted=True)
     await shop.octoprint.connect()
     await shop.mes.until("mark-one/MesStatus", "Idle", within_s=20)
@@ -154,8 +182,9 @@ async def test_a_disconnected_printer_is_offline_and_its_states_are_good(shop: S
     await shop.octoprint.disconnect()
     await shop.mes.until("mark-one/MesStatus", "Offline")
     await shop.mes.until("mark-one/Source/State", lambda text: text.startswith("Offline"))
+    await shows(shop, item=0, program=0, tool=5)
     await shop.mes.until("mark-one/Source/Error", "")
-    await shop.mes.until("mark-one/Monitoring/Process/BedTemperature", None, status="BadNotConnected")
+    await shop.mes.until("mark-one/Monitoring/Process/BedTemperature/AnalogSignal", None, status="BadNotConnected")
     await shop.octoprint.connect()
     await shop.mes.until("mark-one/MesStatus", "Idle", within_s=20)
 
@@ -209,6 +238,35 @@ async def test_a_frozen_server_makes_values_uncertain_and_then_good_again(shop: 
     finally:
         shop.octoprint.thaw()
     await shop.mes.until("mark-one/Source/State", "Operational", within_s=30)
+
+
+async def test_an_mes_that_was_away_reads_what_it_missed(shop: Shop) -> None:
+    client = shop.mes.client
+    results = client.get_node(await shop.mes.node_id(JOB_RESULTS))
+    listed: Any = await client.get_node(await shop.mes.node_id(JOB_ORDERS)).read_value()
+    happened: Any = await results.read_event_history(
+        datetime.now(UTC) - timedelta(hours=1), datetime.now(UTC), evtypes=[client.get_node(JOB_EVENT)]
+    )
+    told = [
+        event.Message.Text.split(": ")[1]
+        for event in happened
+        if event.JobOrder.JobOrderID == listed[-1].JobOrder.JobOrderID
+    ]
+    assert told == ["started", "paused", "resumed", "cancelled"]
+    assert len({event.EventId for event in happened}) == len(happened)
+    for entry in listed:
+        response, status = await results.call_method("5:RequestJobResponseByJobOrderID", entry.JobOrder.JobOrderID)
+        assert (status, response.JobOrderID) == (1, entry.JobOrder.JobOrderID)
+        assert response.JobState == entry.State
+    counted = "mark-one/MachineryBuildingBlocks/OperationCounters"
+    cycles = await shop.mes.read(f"{counted}/OperationCycleCounter")
+    operation = await shop.mes.read(f"{counted}/OperationDuration")
+    power_on = await shop.mes.read(f"{counted}/PowerOnDuration")
+    assert cycles.Value is not None
+    assert cycles.Value.Value == 1
+    assert operation.Value is not None
+    assert power_on.Value is not None
+    assert 4_000 < operation.Value.Value < power_on.Value.Value < 180_000  # milliseconds
 
 
 async def test_no_secret_is_in_the_log(shop: Shop) -> None:
