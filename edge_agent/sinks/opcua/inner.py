@@ -20,6 +20,7 @@ from . import wire
 from .address_space import AddressSpace
 from .event_filter import Supertypes
 from .history import EventHistory, MachinesAt, Past
+from .limits import LimitedSession
 from .methods import Methods
 from .nodeset import Key
 from .subscriptions import EventSubscriptions
@@ -74,7 +75,7 @@ class InnerServer(InternalServer):
         await self.history_manager.init()
 
 
-class Session(InternalSession):
+class Session(LimitedSession):
     """A session whose reading of history is its own: nobody goes on with another's continuation point."""
 
     async def history_read(self, params: ua.HistoryReadParameters) -> list[ua.HistoryReadResult]:

@@ -17,12 +17,12 @@ _NAMESPACES = Key(0, 11715)
 _NAMESPACE_METADATA = Key(0, 11616)
 _T = ua.VariantType
 _NO_DATE = datetime(1601, 1, 1, tzinfo=UTC)
-_STRING_IDS = 1  # IdType
+_ID_TYPES: dict[type, int] = {int: ua.IdType.Numeric.value, str: ua.IdType.String.value}
 _OPEN: dict[str, tuple[_T, object]] = {
     "0:NamespaceVersion": (_T.String, ""),
     "0:NamespacePublicationDate": (_T.DateTime, _NO_DATE),
     "0:IsNamespaceSubset": (_T.Boolean, False),
-    "0:StaticNodeIdTypes": (_T.Int32, [0]),
+    "0:StaticNodeIdTypes": (_T.Int32, []),
     "0:StaticNumericNodeIdRange": (_T.String, []),
     "0:StaticStringNodeIdPattern": (_T.String, ""),
 }
@@ -43,7 +43,15 @@ def _fill(space: AddressSpace, metadata: Key) -> None:
         row = space.row(reference.target)
         if reference.type == HAS_PROPERTY and row is not None and row.value is None and row.name in _OPEN:
             kind, value = _OPEN[row.name]
+            if row.name == "0:StaticNodeIdTypes":
+                value = _id_types(space, metadata.namespace)
             space.state(reference.target, ua.Variant(value, kind, is_array=isinstance(value, list)))
+
+
+def _id_types(space: AddressSpace, namespace: int) -> list[int]:
+    """The IdTypes that a model's identifiers have."""
+    kinds = {type(node.identifier) for node in space.nodeset if node.namespace == namespace}
+    return [_ID_TYPES[kind] for kind in (int, str) if kind in kinds]
 
 
 def _add(space: AddressSpace, index: int, uri: str) -> None:
@@ -58,7 +66,7 @@ def _add(space: AddressSpace, index: int, uri: str) -> None:
     facts = {name: value for name, (_, value) in _OPEN.items()} | {
         "0:NamespaceUri": uri,
         "0:NamespaceVersion": __version__,
-        "0:StaticNodeIdTypes": [_STRING_IDS] if index == TYPES else [],
+        "0:StaticNodeIdTypes": [_ID_TYPES[str]] if index == TYPES else [],
     }
     for name, value in facts.items():
         kind = _T.String if name == "0:NamespaceUri" else _OPEN[name][0]

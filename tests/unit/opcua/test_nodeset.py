@@ -102,7 +102,7 @@ def test_reading_every_attribute_of_every_node_leaves_nothing_behind(space: Addr
             space.row(reference.target)
     gc.collect()
     assert sys.getallocatedblocks() - before < 30 * KEPT
-    assert len(nodes) > 8_500
+    assert len(nodes) > 7_500
 
 
 def test_a_file_that_is_not_there_is_an_error_at_the_start(tmp_path: Path) -> None:
