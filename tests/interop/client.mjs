@@ -1,7 +1,8 @@
 // node-opcua as a client that is told what to do by JSON lines.
 //
 // stdin:  {"id": 1, "command": "read", "nodeIds": ["ns=0;i=2259"]}
-// stdout: {"id": 1, "result": [...]} or {"id": 1, "error": "what was wrong"}, and {"change": {...}} of a subscription
+// stdout: {"id": 1, "result": [...]} or {"id": 1, "error": "what was wrong"}, and {"change": {...}} or {"event": {...}} of
+//         a subscription
 //
 // It holds one session at a time. Values are told as node-opcua decoded them from the wire, with nothing made up.
 //
@@ -18,6 +19,7 @@ const required = createRequire(`${process.env.NODE_OPCUA_FOLDER}/package.json`)
 const opcua = required('node-opcua-client')
 const { OPCUACertificateManager } = required('node-opcua-certificate-manager')
 const { AddNodesRequest, DeleteNodesRequest } = required('node-opcua-types')
+const { OpaqueStructure } = required('node-opcua-extension-object')
 
 const { AttributeIds, BrowseDirection, DataType, MessageSecurityMode, NodeClass, TimestampsToReturn } = opcua
 
@@ -39,11 +41,27 @@ function plain(value, dataType) {
   if (value instanceof opcua.QualifiedName) return { namespaceIndex: value.namespaceIndex, name: value.name }
   if (value instanceof opcua.LocalizedText) return { text: value.text, locale: value.locale }
   if (value instanceof opcua.StatusCode) return value.name
-  if (value.schema) {
-    const fields = value.schema.fields.map(({ name }) => [name, plain(value[name])])
-    return { type: value.schema.name, ...Object.fromEntries(fields) }
-  }
+  if (value instanceof opcua.Variant) return decoded(value)
+  if (Buffer.isBuffer(value)) return value.toString('hex')
+  if (Array.isArray(value) || ArrayBuffer.isView(value)) return Array.from(value, (item) => plain(item, dataType))
+  if (value instanceof OpaqueStructure) return { type: 'opaque', encoding: value.nodeId.toString() }
+  if (value.schema) return { type: value.schema.name, ...Object.fromEntries(fieldsOf(value)) }
   return value
+}
+
+// Fields that are not there are left out; those of a structure's base types count as its own.
+function fieldsOf(value) {
+  const schemas = []
+  for (let schema = value.schema; schema; schema = schema.getBaseSchema?.()) schemas.unshift(schema)
+  return schemas
+    .flatMap(({ fields }) => fields)
+    .filter(({ name }) => value[name] !== undefined)
+    .map(({ name, fieldType }) => [name, plain(value[name], DataType[fieldType])])
+}
+
+function decoded({ dataType, arrayType, value }) {
+  const isArray = arrayType === opcua.VariantArrayType.Array
+  return isArray ? Array.from(value ?? [], (item) => plain(item, dataType)) : plain(value, dataType)
 }
 
 function wide([high, low]) {
@@ -51,13 +69,13 @@ function wide([high, low]) {
 }
 
 function told(nodeId, dataValue) {
-  const { dataType, arrayType, value } = dataValue.value
+  const { dataType, arrayType } = dataValue.value
   const isArray = arrayType === opcua.VariantArrayType.Array
   return {
     nodeId,
     dataType: DataType[dataType],
     isArray,
-    value: isArray ? Array.from(value ?? [], (item) => plain(item, dataType)) : plain(value, dataType),
+    value: decoded(dataValue.value),
     statusCode: dataValue.statusCode.name,
     sourceTimestamp: dataValue.sourceTimestamp?.toISOString() ?? null,
     serverTimestamp: dataValue.serverTimestamp?.toISOString() ?? null
@@ -152,6 +170,7 @@ async function browse({ nodeId }) {
 
 async function read({ nodeIds, attribute = 'Value' }) {
   const values = await session.read(nodeIds.map((nodeId) => ({ nodeId, attributeId: AttributeIds[attribute] })))
+  await opcua.promoteOpaqueStructure(session, values)
   return values.map((value, index) => told(nodeIds[index], value))
 }
 
@@ -161,6 +180,14 @@ async function translate({ start, path }) {
     statusCode: found.statusCode.name,
     targets: (found.targets ?? []).map(({ targetId }) => targetId.toString())
   }
+}
+
+async function translateAll({ start, paths }) {
+  const found = await session.translateBrowsePath(paths.map((path) => opcua.makeBrowsePath(start, path)))
+  return found.map(({ statusCode, targets }) => ({
+    statusCode: statusCode.name,
+    targets: (targets ?? []).map(({ targetId }) => targetId.toString())
+  }))
 }
 
 async function subscribe({ nodeIds, interval }) {
@@ -182,6 +209,82 @@ async function subscribe({ nodeIds, interval }) {
     group.on('err', (text) => reject(new Error(text)))
   })
   return group.monitoredItems.map(({ statusCode }) => statusCode.name)
+}
+
+// Select clauses: BrowseName paths from BaseEventType, ["Message"] or ["5:JobOrder"].
+
+function eventFilter(fields, ofType) {
+  const where = ofType ? opcua.ofType(ofType) : undefined
+  return opcua.constructEventFilter(fields, where ? [where] : undefined)
+}
+
+async function event(fields, variants) {
+  await opcua.promoteOpaqueStructure(session, variants.map((value) => ({ value })))
+  return Object.fromEntries(fields.map((field, index) => [field, variants[index] ? decoded(variants[index]) : null]))
+}
+
+async function subscribeEvents({ nodeId, fields, ofType, interval }) {
+  const subscription = await session.createSubscription2({
+    requestedPublishingInterval: interval,
+    requestedLifetimeCount: 600,
+    requestedMaxKeepAliveCount: 10,
+    publishingEnabled: true
+  })
+  const item = await subscription.monitor(
+    { nodeId, attributeId: AttributeIds.EventNotifier },
+    { samplingInterval: 0, queueSize: 100, discardOldest: true, filter: eventFilter(fields, ofType) },
+    TimestampsToReturn.Both
+  )
+  item.on('changed', async (variants) => say({ event: { nodeId, ...(await event(fields, variants)) } }))
+  return item.statusCode.name
+}
+
+async function history({ nodeId, start, end, fields, limit = 0, continuationPoint = null, release = false }) {
+  const request = new opcua.HistoryReadRequest({
+    historyReadDetails: new opcua.ReadEventDetails({
+      numValuesPerNode: limit,
+      startTime: start ? new Date(start) : opcua.minOPCUADate,
+      endTime: end ? new Date(end) : opcua.minOPCUADate,
+      filter: eventFilter(fields)
+    }),
+    timestampsToReturn: TimestampsToReturn.Both,
+    releaseContinuationPoints: release,
+    nodesToRead: [{ nodeId, continuationPoint: continuationPoint && Buffer.from(continuationPoint, 'hex') }]
+  })
+  const [found] = (await session.historyRead(request)).results
+  const events = found.historyData?.events ?? []
+  return {
+    statusCode: found.statusCode.name,
+    continuationPoint: found.continuationPoint?.toString('hex') || null,
+    events: await Promise.all(events.map(({ eventFields }) => event(fields, eventFields)))
+  }
+}
+
+// An argument is a value with its type, or a list of states by their numbers, which are structures of the server.
+
+async function call({ objectId, methodId, argument: { dataType, value, states } }) {
+  const inputArguments = [states ? await statesArgument(states) : { dataType: DataType[dataType], value }]
+  const result = await session.call({ objectId, methodId, inputArguments })
+  const outputs = result.outputArguments ?? []
+  await opcua.promoteOpaqueStructure(session, outputs.map((output) => ({ value: output })))
+  return {
+    statusCode: result.statusCode.name,
+    inputs: (result.inputArgumentResults ?? []).map(({ name }) => name),
+    outputs: outputs.map(decoded)
+  }
+}
+
+async function statesArgument(states) {
+  const dataType = opcua.coerceNodeId('ns=5;i=3006')
+  const value = await Promise.all(
+    states.map(({ path = [], number }) =>
+      session.constructExtensionObject(dataType, {
+        browsePath: { elements: path.map((targetName) => ({ referenceTypeId: 'i=47', includeSubtypes: true, targetName })) },
+        stateNumber: number
+      })
+    )
+  )
+  return { dataType: DataType.ExtensionObject, arrayType: opcua.VariantArrayType.Array, value }
 }
 
 async function write({ nodeId, dataType, value }) {
@@ -221,7 +324,7 @@ function transaction(request, statusOf) {
 // The conversation.
 
 const COMMANDS = {
-  addNodes, browse, connect, deleteNodes, disconnect, endpoints, read, subscribe, translate, write
+  addNodes, browse, call, connect, deleteNodes, disconnect, endpoints, history, read, subscribe, subscribeEvents, translate, translateAll, write
 }
 
 function say(line) {

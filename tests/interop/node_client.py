@@ -44,13 +44,15 @@ class NodeClient:
         folder: for the client's certificates and its log.
 
     Attributes:
-        changes: what its subscriptions have told since the last `forget_changes`, oldest first.
+        changes: what its subscriptions have told of values since the last `forget`, oldest first.
+        events: what its subscriptions have told of events since then, oldest first.
     """
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self.changes: list[NodeValue] = []
+        self.events: list[dict[str, Any]] = []
         self._changed = asyncio.Event()
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._count = 0
@@ -123,9 +125,10 @@ class NodeClient:
         told = await self.command("read", nodeIds=node_ids, attribute=name)
         return [value["value"] for value in told]
 
-    def forget_changes(self) -> None:
-        """Begin `changes` anew."""
+    def forget(self) -> None:
+        """Begin `changes` and `events` anew."""
         self.changes.clear()
+        self.events.clear()
 
     async def until(self, node_id: str, fits: Callable[[NodeValue], bool], within_s: float = 15.0) -> NodeValue:
         """Wait for a notification, or take one that has come already."""
@@ -141,6 +144,19 @@ class NodeClient:
             told = [change for change in self.changes if change.node_id == node_id]
             raise AssertionError(f"in {within_s} s {node_id} was only {told}") from None
 
+    async def event(self, fits: Callable[[dict[str, Any]], bool], within_s: float = 15.0) -> dict[str, Any]:
+        """Wait for an event, or take one that has come already."""
+        try:
+            async with asyncio.timeout(within_s):
+                while True:
+                    for event in self.events:
+                        if fits(event):
+                            return event
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            raise AssertionError(f"in {within_s} s there were only {self.events}") from None
+
     @property
     def _log_path(self) -> Path:
         return self._folder / "node-opcua.log"
@@ -151,6 +167,9 @@ class NodeClient:
             told = json.loads(line)
             if "change" in told:
                 self.changes.append(msgspec.convert(told["change"], NodeValue))
+                self._changed.set()
+            elif "event" in told:
+                self.events.append(told["event"])
                 self._changed.set()
             else:
                 self._answers.pop(told["id"]).set_result(told)

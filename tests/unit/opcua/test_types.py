@@ -119,6 +119,13 @@ async def test_a_machine_is_an_additive_manufacturing_machine_with_all_it_should
         assert path in paths
 
 
+@pytest.mark.parametrize("machine_id", SHAPES)
+async def test_every_value_has_the_servers_time(tree: Tree, machine_id: str) -> None:
+    below = [node for node in tree.values() if str(node.id.identifier).startswith(f"{machine_id}/")]
+    held = {str(node.id.identifier): node.attributes[A.Value] for node in below if A.Value in node.attributes}
+    assert [path for path, value in held.items() if value.ServerTimestamp is None] == []
+
+
 SHARED = {
     "MachineryBuildingBlocks/MachineryItemState": "Monitoring/MachineTool",
     "MachineryBuildingBlocks/MachineryOperationMode": "Monitoring/MachineTool",
