@@ -214,8 +214,7 @@ async function subscribe({ nodeIds, interval }) {
 // Select clauses: BrowseName paths from BaseEventType, ["Message"] or ["5:JobOrder"].
 
 function eventFilter(fields, ofType) {
-  const where = ofType ? opcua.ofType(ofType) : undefined
-  return opcua.constructEventFilter(fields, where ? [where] : undefined)
+  return opcua.constructEventFilter(fields, ofType ? opcua.ofType(ofType) : undefined)
 }
 
 async function event(fields, variants) {

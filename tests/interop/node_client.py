@@ -144,6 +144,12 @@ class NodeClient:
             told = [change for change in self.changes if change.node_id == node_id]
             raise AssertionError(f"in {within_s} s {node_id} was only {told}") from None
 
+    async def until_value(self, node_id: str, value: object, within_s: float = 15.0) -> None:
+        """Wait until a variable has a value, by asking again and again."""
+        async with asyncio.timeout(within_s):
+            while (await self.read(node_id))[0].value != value:  # noqa: ASYNC110 - it stands for a person who looks
+                await asyncio.sleep(0.05)
+
     async def event(self, fits: Callable[[dict[str, Any]], bool], within_s: float = 15.0) -> dict[str, Any]:
         """Wait for an event, or take one that has come already."""
         try:

@@ -19,10 +19,10 @@ from edge_agent.sinks.opcua import structures
 from edge_agent.sinks.opcua.machine_type import MachineType
 from edge_agent.sinks.opcua.nodeset import Nodeset
 from edge_agent.sinks.opcua.template import Builder, Declared, Template
+from tests.endpoint import Bench
 from tests.observations import AT, MACHINE, PRINTING, observation
 from tests.opcua_tree import Id, Link, Tree, crawl, node_id
 from tests.type_checker import findings
-from tests.unit.test_opcua import Bench
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
