@@ -61,15 +61,15 @@ class Instance:
             if not (is_below(self.key(path)) or is_below(reference.target))
         ]
 
-    def hold(self, path: str, value: ua.DataValue) -> None:
-        """Hold a value before anybody can watch."""
-        self._values[path] = value
+    def hold(self, path: str, value: ua.DataValue) -> ua.DataValue:
+        """Hold a value without telling anybody; returned as it is held, with the server's time."""
+        held = dataclasses.replace(value, ServerTimestamp=cast("ua.DateTime", datetime.now(UTC)))
+        self._values[path] = held
+        return held
 
     async def write(self, path: str, value: ua.DataValue) -> None:
         """Hold a value and tell who watches it."""
-        value = dataclasses.replace(value, ServerTimestamp=cast("ua.DateTime", datetime.now(UTC)))
-        self.hold(path, value)
-        await self.space.tell(self.key(path), value)
+        await self.space.tell(self.key(path), self.hold(path, value))
 
     async def rename(self, display: str) -> None:
         """Change the root's DisplayName."""
