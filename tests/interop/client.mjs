@@ -19,7 +19,6 @@ const required = createRequire(`${process.env.NODE_OPCUA_FOLDER}/package.json`)
 const opcua = required('node-opcua-client')
 const { OPCUACertificateManager } = required('node-opcua-certificate-manager')
 const { AddNodesRequest, DeleteNodesRequest } = required('node-opcua-types')
-const { OpaqueStructure } = required('node-opcua-extension-object')
 
 const { AttributeIds, BrowseDirection, DataType, MessageSecurityMode, NodeClass, TimestampsToReturn } = opcua
 
@@ -44,7 +43,7 @@ function plain(value, dataType) {
   if (value instanceof opcua.Variant) return decoded(value)
   if (Buffer.isBuffer(value)) return value.toString('hex')
   if (Array.isArray(value) || ArrayBuffer.isView(value)) return Array.from(value, (item) => plain(item, dataType))
-  if (value instanceof OpaqueStructure) return { type: 'opaque', encoding: value.nodeId.toString() }
+  if (value.constructor?.name === 'OpaqueStructure') return { type: 'opaque', encoding: value.nodeId.toString() }
   if (value.schema) return { type: value.schema.name, ...Object.fromEntries(fieldsOf(value)) }
   return value
 }
