@@ -7,15 +7,19 @@ MaxSessions, which it does not know either, is enforced here as well.
 from __future__ import annotations
 
 from collections.abc import Sized
+from dataclasses import replace
 
 from asyncua import ua
 from asyncua.common.utils import ServiceError
 from asyncua.server.internal_session import InternalSession
 
+from .wire import status
+
 NODES_PER_READ = 10_000
 NODES_PER_WRITE = 1_000
 NODES_PER_BROWSE = 1_000
-"""Fewer than are read at once: a node may have hundreds of references, and all of them come in the one answer."""
+REFERENCES_PER_BROWSE = 20_000
+"""As many as an answer holds: without BrowseNext all come at once, and a node may have hundreds."""
 PATHS_PER_TRANSLATE = 1_000
 METHODS_PER_CALL = 100
 ITEMS_PER_CALL = 10_000
@@ -45,7 +49,15 @@ class LimitedSession(InternalSession):
     async def browse(self, params: ua.BrowseParameters) -> list[ua.BrowseResult]:
         """Follow references."""
         _check(params.NodesToBrowse, NODES_PER_BROWSE)
-        return await super().browse(params)
+        results: list[ua.BrowseResult] = []
+        found = 0
+        for description in params.NodesToBrowse or ():
+            if found >= REFERENCES_PER_BROWSE:  # a whole answer would be too long to send, which ends the connection
+                results.append(ua.BrowseResult(StatusCode=status(ua.StatusCodes.BadNoContinuationPoints)))
+                continue
+            results += await super().browse(replace(params, NodesToBrowse=[description]))
+            found += len(results[-1].References)
+        return results
 
     async def translate_browsepaths_to_nodeids(self, params: list[ua.BrowsePath]) -> list[ua.BrowsePathResult]:
         """Follow paths."""

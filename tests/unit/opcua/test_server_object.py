@@ -221,6 +221,17 @@ async def test_a_request_may_be_as_big_as_told_and_no_bigger(client: Client, lim
     assert await refused(request_for(client, most + 1)) == Codes.BadTooManyOperations
 
 
+async def test_references_that_an_answer_cannot_hold_are_refused_one_by_one(client: Client) -> None:
+    dictionary = ua.BrowseDescription(standard(17594), IncludeSubtypes=True, ResultMask=ua.BrowseResultMask.All)
+    results = await client.uaclient.browse(ua.BrowseParameters(NodesToBrowse=[dictionary] * 500))
+    names = [result.StatusCode.name for result in results]
+    whole = names.index("BadNoContinuationPoints")
+    assert names == ["Good"] * whole + ["BadNoContinuationPoints"] * (500 - whole)
+    assert 20_000 <= sum(len(result.References) for result in results) < 20_300
+    [again] = await client.uaclient.browse(ua.BrowseParameters(NodesToBrowse=[dictionary]))
+    assert again.References == results[0].References
+
+
 async def test_every_operation_limit_was_tried(client: Client) -> None:
     shown = {child.nodeid.Identifier for child in await client.get_node(standard(11704)).get_children()}
     assert shown == {11705, 11707, 11709, 11710, 11712, 11714, 12166}
