@@ -118,6 +118,21 @@ def test_a_shared_declaration_is_one_node_with_two_parents(nodeset: Nodeset) -> 
     assert "Monitoring/MachineTool/MachineryItemState" not in template
 
 
+def test_a_shared_declaration_that_is_wanted_twice_is_still_one_node(nodeset: Nodeset) -> None:
+    both = (ITEM_STATE, "Monitoring/MachineTool/MachineryItemState")
+    template = built(nodeset, MACHINE_TOOL, "MachineryBuildingBlocks", *both)
+    [state] = [path for path in both if path in template]
+    assert len(parents(template, state)) == 2
+    assert len([path for path in template if path.endswith("MachineryItemState/CurrentState")]) == 1
+
+
+def test_interfaces_and_what_they_derive_from_declare_children_too(nodeset: Nodeset) -> None:
+    """DeviceManual is IVendorNameplateType's (DI); IMachineVendorNameplateType derives from it."""
+    identification = Key(4, 1012)
+    assert "DeviceManual" not in built(nodeset, identification)
+    assert built(nodeset, identification, "DeviceManual")["DeviceManual"].row.name == "2:DeviceManual"
+
+
 def test_two_instances_of_a_type_in_one_template_share_nothing(nodeset: Nodeset) -> None:
     builder = Builder(nodeset)
     builder.instance(Key(0, 58))
