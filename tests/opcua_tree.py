@@ -148,7 +148,8 @@ def _onward(node: Node) -> Iterator[Id]:
 
 async def _look(client: Client, nodes: list[Id]) -> list[Node]:
     wanted = [ua.ReadValueId(node_id(node), attribute) for node in nodes for attribute in ATTRIBUTES]
-    values = iter(await client.uaclient.read(ua.ReadParameters(NodesToRead=wanted)))
+    question = ua.ReadParameters(TimestampsToReturn=ua.TimestampsToReturn.Both, NodesToRead=wanted)
+    values = iter(await client.uaclient.read(question))
     browsed = await client.uaclient.browse(ua.BrowseParameters(NodesToBrowse=[_everything(node) for node in nodes]))
     return [
         Node(

@@ -12,6 +12,7 @@ import pytest_asyncio
 from asyncua import ua
 from msgspec.structs import replace
 
+from edge_agent.counters import Counters
 from edge_agent.jobs import JobRun, Outcome
 from edge_agent.model import Identification, Job, MachineState, Quality, Temperature
 from edge_agent.observation import Observation
@@ -74,6 +75,7 @@ SHAPES = {
         replace(PRINTING, temperatures={**HEATERS, "W_1-odd": Temperature(38.5, None)}),
         run=RUN,
         recent=(RUN, ENDED),
+        counters=Counters(power_on_s=90.5, operation_s=12.0, completed=3),
         machine=replace(MACHINE, id="all", identification=PLATE, instance_uri="urn:test:all"),
     ),
     "fault": shown("fault", FAULT, run=ENDED, recent=(ENDED,)),
@@ -124,6 +126,16 @@ async def test_every_value_has_the_servers_time(tree: Tree, machine_id: str) -> 
     below = [node for node in tree.values() if str(node.id.identifier).startswith(f"{machine_id}/")]
     held = {str(node.id.identifier): node.attributes[A.Value] for node in below if A.Value in node.attributes}
     assert [path for path, value in held.items() if value.ServerTimestamp is None] == []
+
+
+async def test_a_duration_is_in_milliseconds_and_another_time_in_what_its_units_say(tree: Tree) -> None:
+    """Where an item is a Duration (OPC 10000-3, 8.13), and where it is seconds with units."""
+    counters = "MachineryBuildingBlocks/OperationCounters"
+    assert tree[at(f"{counters}/PowerOnDuration")].get(A.Value) == 90_500.0
+    assert tree[at(f"{counters}/OperationDuration")].get(A.Value) == 12_000.0
+    assert tree[at(f"{counters}/OperationCycleCounter")].get(A.Value) == 3
+    assert tree[at("Source/PollInterval")].get(A.Value) == 1.0
+    assert tree[at("Source/PollInterval/EngineeringUnits")].get(A.Value).DisplayName.Text == "s"
 
 
 SHARED = {
