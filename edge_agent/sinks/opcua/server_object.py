@@ -21,7 +21,7 @@ _SERVER_OBJECT = Key(0, 2253)
 _DIAGNOSTICS = (
     2275, 2276, 2277, 2278, 2279, 2281, 2282, 2284, 2285, 2286, 2287, 2288, 3705, 2290, 3707, 3708,
 )  # fmt: skip
-"""With EnabledFlag false, reading any of them answers BadNotReadable (OPC 10000-5, 6.3.3)."""
+"""Their type wants them there; with EnabledFlag false they have no value, and OPC 10000-5, 6.3.3 asks for none."""
 _UNSUPPORTED = (11193, 11196, 11197, 11198, 11199, 11200, 11275, 11281, 11282, 11283, 11502, 19091)
 """HistoryServerCapabilities: values have no history, and nobody changes that of events."""
 

@@ -36,7 +36,7 @@ DIAGNOSTICS = {
     "RejectedRequestsCount", "RejectedSessionCount", "SubscriptionDiagnosticsArray", "SessionDiagnosticsArray",
     "SessionSecurityDiagnosticsArray",
 }  # fmt: skip
-"""With EnabledFlag false, each shall answer BadNotReadable (OPC 10000-5, 6.3.3)."""
+"""With EnabledFlag false they need not have a value (OPC 10000-5, 6.3.3)."""
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 AFTER = datetime(2026, 11, 22, 13, tzinfo=UTC)
 EVENTS = 1_100
