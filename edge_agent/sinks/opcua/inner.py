@@ -20,11 +20,10 @@ from . import wire
 from .address_space import AddressSpace
 from .event_filter import Supertypes
 from .history import EventHistory, MachinesAt, Past
-from .limits import LimitedSession
 from .methods import Methods
 from .nodeset import Key
+from .session import Served, Session
 from .subscriptions import EventSubscriptions
-from .view import View
 
 
 class InnerServer(InternalServer):
@@ -35,16 +34,13 @@ class InnerServer(InternalServer):
         self.method_service.stop()
         given: Any = space  # asyncua's annotations name its own classes; what it calls is tested
         self.aspace = given
-        self.attribute_service = AttributeService(given)
-        view: Any = View(space)
-        self.view_service = view
-        self.methods = Methods(space)
-        methods: Any = self.methods
-        self.method_service = methods
+        self.attribute_service = AttributeService(given)  # for the server's own session
+        self.methods = Methods()
+        self.served = Served(space, self.methods)
         refusing: Any = ReadOnly()
         self.node_mgt_service = refusing
         self._supertypes = _supertypes(space)
-        self.events = EventSubscriptions(given, self, supertypes=self._supertypes, may_see=lambda _, __: True)
+        self.events = EventSubscriptions(given, self, supertypes=self._supertypes, may_see=self._may_see)
         self.subscription_service = self.events
         self.isession = self.create_session("Internal", user=User(role=UserRole.Admin))
         self.current_time_node = Node(self.isession, wire.node_id(Key(0, ua.ObjectIds.Server_ServerStatus_CurrentTime)))
@@ -52,14 +48,19 @@ class InnerServer(InternalServer):
 
     def remember(self, past: Past, *, machines_at: MachinesAt, name_of: Callable[[str], str]) -> None:
         """Answer HistoryRead from what is kept of the past."""
-        history: Any = EventHistory(
+        self.served.history = EventHistory(
             past,
             machines_at=machines_at,
             name_of=name_of,
             supertypes=self._supertypes,
-            may_see=lambda _, __: True,
+            may_see=self._may_see,
         )
-        self.history_manager = history
+
+    def _may_see(self, session_id: ua.NodeId, machine_id: str) -> bool:
+        """May this session know of a machine; one that is gone may know of none."""
+        sessions = (*self._external_sessions.values(), self.isession)
+        found = next((session for session in sessions if session.session_id == session_id), None)
+        return isinstance(found, Session) and found.sees_machine(machine_id)
 
     def create_session(
         self,
@@ -68,29 +69,10 @@ class InnerServer(InternalServer):
         external: bool = False,
     ) -> InternalSession:
         """A session of ours."""
-        return Session(self, self.aspace, self.subscription_service, name, user=user, external=external)
+        return Session(self, self.served, name=name, user=user, external=external)
 
-    async def init(self, shelffile: object = None) -> None:  # noqa: ARG002 - asyncua's signature
+    async def init(self, shelffile: object = None) -> None:
         """Nothing to build; what the server says of itself is written by `server_object`."""
-        await self.history_manager.init()
-
-
-class Session(LimitedSession):
-    """A session whose reading of history is its own: nobody goes on with another's continuation point."""
-
-    async def history_read(self, params: ua.HistoryReadParameters) -> list[ua.HistoryReadResult]:
-        """Asyncua leaves the session out."""
-        history = self.iserver.history_manager
-        if isinstance(history, EventHistory):
-            return await history.read_history(params, self.session_id)
-        return await super().history_read(params)
-
-    async def close_session(self, delete_subs: bool = True) -> None:
-        """Forget what it was still reading, too."""
-        await super().close_session(delete_subs)
-        history = self.iserver.history_manager
-        if isinstance(history, EventHistory):
-            history.points.forget(self.session_id)
 
 
 def _supertypes(space: AddressSpace) -> Supertypes:

@@ -6,10 +6,11 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 from asyncua import ua
+from asyncua.common.utils import ServiceError
 
 from . import wire
-from .address_space import AddressSpace
 from .nodeset import HAS_COMPONENT, HAS_PROPERTY, Key
+from .sight import Readable
 
 log = logging.getLogger(__name__)
 
@@ -24,8 +25,7 @@ _NULLABLE = {ua.VariantType.String, ua.VariantType.ByteString, ua.VariantType.Xm
 class Methods:
     """In place of asyncua's, which knows no method by its type's NodeId and checks no argument."""
 
-    def __init__(self, space: AddressSpace) -> None:
-        self._space = space
+    def __init__(self) -> None:
         self._methods: dict[str, Method] = {}
 
     def serve(self, name: str, method: Method) -> None:
@@ -35,20 +35,26 @@ class Methods:
     def stop(self) -> None:
         """Nothing runs in the background; asyncua asks."""
 
-    async def call(self, methods: list[ua.CallMethodRequest]) -> list[ua.CallMethodResult]:
-        """Call methods one after the other; every result has a status of its own."""
-        return [await self._answer(request) for request in methods]
+    async def call(self, methods: list[ua.CallMethodRequest], sight: Readable) -> list[ua.CallMethodResult]:
+        """Call methods one after the other; every result has a status of its own.
 
-    async def _answer(self, request: ua.CallMethodRequest) -> ua.CallMethodResult:
+        Raises:
+            ServiceError: there is none.
+        """
+        if not methods:
+            raise ServiceError(ua.StatusCodes.BadNothingToDo)
+        return [await self._answer(request, _Callable(sight)) for request in methods]
+
+    async def _answer(self, request: ua.CallMethodRequest, space: _Callable) -> ua.CallMethodResult:
         arguments = list(request.InputArguments or ())
         try:
-            method = self._find(wire.key(request.ObjectId), wire.key(request.MethodId))
-            mismatches = self._check(method, arguments)
+            method = space.find(wire.key(request.ObjectId), wire.key(request.MethodId))
+            mismatches = space.check(method, arguments)
             if mismatches:
                 return ua.CallMethodResult(
                     StatusCode=wire.status(ua.StatusCodes.BadInvalidArgument), InputArgumentResults=mismatches
                 )
-            row = self._space.row(method)
+            row = space.row(method)
             serve = self._methods.get(row.name if row else "", _not_implemented)
             results = await serve(wire.key(request.ObjectId), arguments)
         except ua.UaStatusCodeError as error:
@@ -58,7 +64,15 @@ class Methods:
             return ua.CallMethodResult(StatusCode=wire.status(ua.StatusCodes.BadInternalError))
         return ua.CallMethodResult(OutputArguments=results)  # InputArgumentResults are for arguments that are wrong
 
-    def _find(self, owner: Key, wanted: Key) -> Key:
+
+class _Callable:
+    """The methods that a caller sees, and their arguments."""
+
+    def __init__(self, space: Readable) -> None:
+        self._space = space
+        self.row = space.row
+
+    def find(self, owner: Key, wanted: Key) -> Key:
         """The object's own method node; a client may also name the one of its type."""
         asked, called = self._space.row(wanted), self._space.row(owner)
         if called is None:
@@ -76,7 +90,7 @@ class Methods:
                     return reference.target
         raise refusal(ua.StatusCodes.BadMethodInvalid)
 
-    def _check(self, method: Key, arguments: Sequence[ua.Variant]) -> list[ua.StatusCode]:
+    def check(self, method: Key, arguments: Sequence[ua.Variant]) -> list[ua.StatusCode]:
         """The status of each argument, or nothing if all are right.
 
         Raises:

@@ -35,6 +35,7 @@ class Mirror:
         self._folder = Folder(space, machine_type)
         self._agent = AgentObject(space)
         self._subscriptions = subscriptions
+        self._mes_ids: dict[str, tuple[int, ...]] = {}
 
     async def follow(self, store: Store, watch: Watch) -> None:
         """Take over what changed since the last turn, then report what happened: an event finds its values there."""
@@ -66,6 +67,10 @@ class Mirror:
             raise KeyError(wanted)
         return None
 
+    def mes_ids_of(self, machine_id: str) -> Collection[int] | None:
+        """The MES instances a machine belongs to, ``None`` if it is not shown."""
+        return self._mes_ids.get(machine_id)
+
     def name_of(self, machine_id: str) -> str:
         """What people call a machine; its id once it is gone."""
         machine = self._folder.get(machine_id)
@@ -73,6 +78,8 @@ class Mirror:
 
     async def _follow_machine(self, machine_id: str, observation: Observation | None) -> None:
         machine = self._folder.get(machine_id)
+        if observation is not None:
+            self._mes_ids[machine_id] = observation.machine.mes_ids  # before anybody can look
         if observation is not None and machine is None:
             machine = await self._folder.add(observation)
             await self._report_change(machine, _VERBS.NodeAdded, _VERBS.ReferenceAdded, f"{machine_id} was added")
@@ -83,6 +90,7 @@ class Mirror:
         elif observation is None and machine is not None:
             await self._folder.remove(machine_id)
             await self._report_change(machine, _VERBS.NodeDeleted, _VERBS.ReferenceDeleted, f"{machine_id} was removed")
+            del self._mes_ids[machine_id]  # only now: who must not know of it is not to hear of its end either
 
     async def _report(self, event: Event) -> None:
         machine = self._folder.get(event.machine_id)

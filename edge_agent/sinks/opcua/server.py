@@ -79,6 +79,7 @@ class OpcUaSink:
         space, machine_type = await asyncio.to_thread(_load_models)
         inner = InnerServer(space, security.Users(lambda: self._options))
         mirror = Mirror(space, machine_type, inner.events)
+        inner.served.mes_ids_of = mirror.mes_ids_of
         if self._journal is not None:
             JobMethods(self._journal).serve(inner.methods)
             inner.remember(self._journal, machines_at=mirror.machines_at, name_of=mirror.name_of)

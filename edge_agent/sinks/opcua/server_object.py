@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from typing import cast
 
 from asyncua import ua
-from asyncua.server.internal_server import InternalServer
 
 from . import content_filter, continuation, event_filter, history, limits, wire
 from .address_space import AddressSpace
+from .inner import InnerServer
 from .nodeset import Key
 
 _SERVER_OBJECT = Key(0, 2253)
@@ -37,7 +37,7 @@ def _facts() -> _Facts:
         2271: (_T.String, ["en"]),  # LocaleIdArray
         2272: (_T.Double, 0.0),  # MinSupportedSampleRate: by exception
         2294: (_T.Boolean, False),  # EnabledFlag: diagnostics are not collected
-        2735: (_T.UInt16, 0),  # MaxBrowseContinuationPoints: no limit, as everything comes at once
+        2735: (_T.UInt16, continuation.PER_SESSION),  # MaxBrowseContinuationPoints
         2736: (_T.UInt16, 0),  # MaxQueryContinuationPoints
         2992: (_T.UInt32, 0),  # SecondsTillShutdown
         2993: (_T.LocalizedText, ua.LocalizedText()),  # ShutdownReason
@@ -58,9 +58,9 @@ def _facts() -> _Facts:
     }
 
 
-def _facts_of(iserver: InternalServer) -> _Facts:
+def _facts_of(iserver: InnerServer) -> _Facts:
     """What depends on how the server is set up."""
-    remembers = isinstance(iserver.history_manager, history.EventHistory)
+    remembers = iserver.served.history is not None
     return {
         24095: (_T.UInt32, iserver.max_connections),  # MaxSessions
         24096: (_T.UInt32, iserver.max_subscriptions),
@@ -72,7 +72,7 @@ def _facts_of(iserver: InternalServer) -> _Facts:
     }
 
 
-def describe(space: AddressSpace, iserver: InternalServer, namespaces: list[str]) -> None:
+def describe(space: AddressSpace, iserver: InnerServer, namespaces: list[str]) -> None:
     """Fill in the Server object; asyncua's own start then keeps the clock and the state."""
     uri = namespaces[1]
     facts: dict[int, tuple[_T, object]] = {

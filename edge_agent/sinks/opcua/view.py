@@ -6,10 +6,14 @@ from collections.abc import Iterator
 from typing import cast
 
 from asyncua import ua
+from asyncua.common.utils import ServiceError
+from msgspec import Struct
+from msgspec.structs import replace
 
 from . import wire
-from .address_space import AddressSpace
+from .limits import REFERENCES_PER_BROWSE, REFERENCES_PER_NODE
 from .nodeset import HAS_TYPE_DEFINITION, Key, Reference, Row
+from .sight import Readable
 
 _WHOLE_PATH = 2**32 - 1
 _NULL = Key(0, 0)
@@ -17,40 +21,85 @@ _DIRECTIONS = {ua.BrowseDirection.Forward, ua.BrowseDirection.Inverse, ua.Browse
 _TYPED = {ua.NodeClass.Object.value, ua.NodeClass.Variable.value}
 
 
-class View:
-    """In place of asyncua's, which keeps a description of the target in every reference of every node."""
+class Rest(Struct, frozen=True):
+    """What a client has yet to be told of a node."""
 
-    def __init__(self, space: AddressSpace) -> None:
+    references: tuple[Reference, ...]
+    most: int
+    mask: int
+
+
+class View:
+    """In place of asyncua's, which keeps a description of the target in every reference of every node.
+
+    It shows what can be seen of an address space, and keeps nothing: see `Rest`.
+    """
+
+    def __init__(self, space: Readable) -> None:
         self._space = space
 
-    def browse(self, params: ua.BrowseParameters) -> list[ua.BrowseResult]:
-        """Browse; every result has a status of its own."""
-        if params.View.ViewId is not None and not params.View.ViewId.is_null():
-            unknown = wire.status(ua.StatusCodes.BadViewIdUnknown)
-            return [ua.BrowseResult(StatusCode=unknown) for _ in params.NodesToBrowse]
-        return [self._browse(description) for description in params.NodesToBrowse]
+    def browse(self, params: ua.BrowseParameters) -> list[tuple[ua.BrowseResult, Rest | None]]:
+        """Browse; every result has a status of its own, and what is left to tell if that is too much.
 
-    def translate_browsepaths_to_nodeids(self, browsepaths: list[ua.BrowsePath]) -> list[ua.BrowsePathResult]:
-        """Follow relative paths."""
+        Raises:
+            ServiceError: the request as a whole makes no sense.
+        """
+        if not params.NodesToBrowse:
+            raise ServiceError(ua.StatusCodes.BadNothingToDo)
+        if params.View.ViewId is not None and not params.View.ViewId.is_null():
+            raise ServiceError(ua.StatusCodes.BadViewIdUnknown)
+        most = min(params.RequestedMaxReferencesPerNode or REFERENCES_PER_NODE, REFERENCES_PER_NODE)
+        results: list[tuple[ua.BrowseResult, Rest | None]] = []
+        found = 0
+        for description in params.NodesToBrowse:
+            if found >= REFERENCES_PER_BROWSE:  # the whole answer would be too long to send
+                results.append((_refused(ua.StatusCodes.BadNoContinuationPoints), None))
+                continue
+            results.append(self._browse(description, most))
+            found += len(results[-1][0].References)
+        return results
+
+    def go_on(self, rest: Rest) -> tuple[ua.BrowseResult, Rest | None]:
+        """What comes next, of references that still are."""
+        described = ua.BrowseResult()
+        for reference in rest.references[: rest.most]:
+            row = self._space.row(reference.target)
+            if row is not None:
+                described.References.append(self._describe(reference, row, rest.mask))
+        left = rest.references[rest.most :]
+        return described, replace(rest, references=left) if left else None
+
+    def translate(self, browsepaths: list[ua.BrowsePath]) -> list[ua.BrowsePathResult]:
+        """Follow relative paths.
+
+        Raises:
+            ServiceError: there is none.
+        """
+        if not browsepaths:
+            raise ServiceError(ua.StatusCodes.BadNothingToDo)
         return [self._translate(path) for path in browsepaths]
 
-    def _browse(self, wanted: ua.BrowseDescription) -> ua.BrowseResult:
+    def _browse(self, wanted: ua.BrowseDescription, most: int) -> tuple[ua.BrowseResult, Rest | None]:
         node, kind = wire.key(wanted.NodeId), wire.key(wanted.ReferenceTypeId)
         if self._space.row(node) is None:
-            return ua.BrowseResult(StatusCode=wire.status(ua.StatusCodes.BadNodeIdUnknown))
+            return _refused(ua.StatusCodes.BadNodeIdUnknown), None
         if kind != _NULL and not self._is_reference_type(kind):
-            return ua.BrowseResult(StatusCode=wire.status(ua.StatusCodes.BadReferenceTypeIdInvalid))
+            return _refused(ua.StatusCodes.BadReferenceTypeIdInvalid), None
         if wanted.BrowseDirection not in _DIRECTIONS:
-            return ua.BrowseResult(StatusCode=wire.status(ua.StatusCodes.BadBrowseDirectionInvalid))
-        result = ua.BrowseResult()
-        for reference in self._space.references(node):
-            if _suits(wanted.BrowseDirection, reference) and self._is_a(
-                reference.type, kind, bool(wanted.IncludeSubtypes)
-            ):
-                row = self._space.row(reference.target)
-                if row is not None and (not wanted.NodeClassMask or wanted.NodeClassMask & row.node_class):
-                    result.References.append(self._describe(reference, row, wanted.ResultMask))
-        return result
+            return _refused(ua.StatusCodes.BadBrowseDirectionInvalid), None
+        suitable = (
+            reference
+            for reference in self._space.references(node)
+            if _suits(wanted.BrowseDirection, reference)
+            and self._is_a(reference.type, kind, bool(wanted.IncludeSubtypes))
+            and self._is_of(reference.target, wanted.NodeClassMask)
+        )
+        return self.go_on(Rest(tuple(suitable), most, wanted.ResultMask))
+
+    def _is_of(self, node: Key, classes: int) -> bool:
+        """Is there such a node, and of one of these classes; 0 asks for all."""
+        row = self._space.row(node)
+        return row is not None and (not classes or bool(classes & row.node_class))
 
     def _describe(self, reference: Reference, row: Row, mask: int) -> ua.ReferenceDescription:
         """What the client wants to know of a reference; what it does not want stays null."""
@@ -120,6 +169,10 @@ class View:
                 row = self._space.row(reference.target)
                 if row is not None and row.name == name:
                     yield reference.target
+
+
+def _refused(code: int) -> ua.BrowseResult:
+    return ua.BrowseResult(StatusCode=wire.status(code))
 
 
 def _suits(direction: ua.BrowseDirection, reference: Reference) -> bool:

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 from asyncua import ua
+from asyncua.common.utils import ServiceError
 
 from edge_agent.sinks.opcua import structures
 from edge_agent.sinks.opcua.address_space import AddressSpace
 from edge_agent.sinks.opcua.methods import Methods, argument, refusal
 from edge_agent.sinks.opcua.nodeset import Key
+from edge_agent.sinks.opcua.sight import Readable, Sight, sees_of
 from edge_agent.sinks.opcua.structures import ISA95StateDataType
 from edge_agent.sinks.opcua.wire import key, node_id
 from tests.opcua_space import ROOT, of_machine
@@ -30,7 +32,8 @@ class Served:
     """The two job methods, which note what they were called with."""
 
     def __init__(self, space: AddressSpace) -> None:
-        self.methods = Methods(space)
+        self.space: Readable = space
+        self.methods = Methods()
         self.calls: list[tuple[Key, list[Any]]] = []
         self.failure: Exception | None = None
         for name in (BY_ID, BY_STATE):
@@ -43,7 +46,7 @@ class Served:
         return [argument(1, ua.VariantType.UInt64)]
 
     async def call(self, owner: Key, method: Key, *arguments: ua.Variant) -> ua.CallMethodResult:
-        [result] = await self.methods.call([request(owner, method, *arguments)])
+        [result] = await self.methods.call([request(owner, method, *arguments)], self.space)
         return result
 
     async def status(self, owner: Key, method: Key, *arguments: ua.Variant) -> str:
@@ -99,7 +102,7 @@ async def test_a_call_of_what_is_not_there_says_what_is_wrong(
 
 
 async def test_a_method_that_nobody_serves_says_so(space: AddressSpace) -> None:
-    [result] = await Methods(space).call([request(RESULTS, OWN, TEXT)])
+    [result] = await Methods().call([request(RESULTS, OWN, TEXT)], space)
     assert result.StatusCode.name == "BadNotImplemented"
 
 
@@ -167,15 +170,31 @@ async def test_a_bug_in_a_method_is_logged_and_the_other_calls_are_answered(
 ) -> None:
     served.failure = ZeroDivisionError("1/0")
     with caplog.at_level(logging.ERROR):
-        results = await served.methods.call([request(RESULTS, OWN, TEXT), request(RESULTS, OWN, TEXT, TEXT)])
+        results = await served.methods.call(
+            [request(RESULTS, OWN, TEXT), request(RESULTS, OWN, TEXT, TEXT)], served.space
+        )
     assert [result.StatusCode.name for result in results] == ["BadInternalError", "BadTooManyArguments"]
     assert "ZeroDivisionError" in caplog.text
+
+
+async def test_a_machine_that_must_not_be_seen_cannot_be_called(served: Served, space: AddressSpace) -> None:
+    served.space = Sight(space, sees_of({1}, {"m": (2,)}.get))
+    for method in (OWN, OF_TYPE):
+        assert await served.status(RESULTS, method, TEXT) == "BadNodeIdUnknown"
+    assert served.calls == []
+
+
+async def test_a_request_for_nothing_is_refused(served: Served) -> None:
+    with pytest.raises(ServiceError) as refused:
+        await served.methods.call([], served.space)
+    assert refused.value.code == ua.StatusCodes.BadNothingToDo
 
 
 async def test_kinds_of_node_ids_that_nobody_has_are_unknown(served: Served) -> None:
     opaque = ua.NodeId(b"m", 0)  # type: ignore[arg-type]
     results = await served.methods.call(
-        [ua.CallMethodRequest(opaque, node_id(OWN), [TEXT]), ua.CallMethodRequest(node_id(RESULTS), opaque, [TEXT])]
+        [ua.CallMethodRequest(opaque, node_id(OWN), [TEXT]), ua.CallMethodRequest(node_id(RESULTS), opaque, [TEXT])],
+        served.space,
     )
     assert [result.StatusCode.name for result in results] == ["BadNodeIdUnknown", "BadMethodInvalid"]
     assert key(opaque).identifier == ""

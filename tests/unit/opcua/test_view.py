@@ -7,9 +7,14 @@ from typing import Any
 
 import pytest
 from asyncua import ua
+from asyncua.common.utils import ServiceError
 
 from edge_agent.sinks.opcua.address_space import AddressSpace
+from edge_agent.sinks.opcua.instance import Instance
+from edge_agent.sinks.opcua.limits import REFERENCES_PER_NODE as MOST_REFERENCES
+from edge_agent.sinks.opcua.machine_type import MachineType
 from edge_agent.sinks.opcua.nodeset import HAS_COMPONENT, HAS_PROPERTY, ORGANIZES, Key, Reference
+from edge_agent.sinks.opcua.sight import Sight, sees_of
 from edge_agent.sinks.opcua.view import View
 from edge_agent.sinks.opcua.wire import key, node_id
 from tests.opcua_space import ROOT, of_machine
@@ -31,7 +36,7 @@ def wanted(node: Key, direction: ua.BrowseDirection = ua.BrowseDirection.Forward
 
 
 def browse(view: View, description: ua.BrowseDescription) -> ua.BrowseResult:
-    [result] = view.browse(ua.BrowseParameters(NodesToBrowse=[description]))
+    [(result, _)] = view.browse(ua.BrowseParameters(NodesToBrowse=[description]))
     return result
 
 
@@ -127,7 +132,7 @@ def test_only_objects_and_variables_have_a_type_definition_to_tell(view: View) -
 @pytest.mark.parametrize("node", NO_NODES)
 def test_an_unknown_node_is_told_and_the_others_are_browsed(view: View, node: Key) -> None:
     parameters = ua.BrowseParameters(NodesToBrowse=[wanted(node), wanted(OBJECTS)])
-    unknown, known = view.browse(parameters)
+    (unknown, _), (known, _) = view.browse(parameters)
     assert unknown.StatusCode.name == "BadNodeIdUnknown"
     assert known.StatusCode.is_good()
     assert known.References
@@ -141,10 +146,73 @@ def test_kinds_of_node_ids_that_nobody_has_are_unknown(view: View, identifier: A
 
 
 def test_there_are_no_views(view: View) -> None:
-    parameters = ua.BrowseParameters(
-        View=ua.ViewDescription(ViewId=node_id(OBJECTS)), NodesToBrowse=[wanted(OBJECTS), wanted(BED)]
-    )
-    assert [result.StatusCode.name for result in view.browse(parameters)] == ["BadViewIdUnknown"] * 2
+    parameters = ua.BrowseParameters(View=ua.ViewDescription(ViewId=node_id(OBJECTS)), NodesToBrowse=[wanted(BED)])
+    with pytest.raises(ServiceError) as refused:
+        view.browse(parameters)
+    assert refused.value.code == ua.StatusCodes.BadViewIdUnknown
+
+
+def test_a_request_for_nothing_is_refused(view: View) -> None:
+    for ask in (lambda: view.browse(ua.BrowseParameters()), lambda: view.translate([])):
+        with pytest.raises(ServiceError) as refused:
+            ask()
+        assert refused.value.code == ua.StatusCodes.BadNothingToDo
+
+
+def test_what_is_more_than_a_client_wants_at_once_is_told_later_each_once(view: View) -> None:
+    whole = browse(view, wanted(ROOT)).References
+    told: list[Any] = []
+    [(result, rest)] = view.browse(ua.BrowseParameters(RequestedMaxReferencesPerNode=3, NodesToBrowse=[wanted(ROOT)]))
+    while True:
+        assert result.StatusCode.is_good()
+        assert 0 < len(result.References) <= 3
+        told += result.References
+        if rest is None:
+            break
+        result, rest = view.go_on(rest)
+    assert told == whole
+    assert len(whole) > 6
+
+
+def test_a_node_has_at_most_so_many_references_in_an_answer(view: View) -> None:
+    space = AddressSpace(view._space.nodeset)
+    for number in range(MOST_REFERENCES + 1):
+        space.models.refer(OBJECTS, Reference(ORGANIZES, True, Key(0, 85 + number % 2)))
+    parameters = ua.BrowseParameters(NodesToBrowse=[wanted(OBJECTS, ReferenceTypeId=node_id(ORGANIZES))])
+    [(result, rest)] = View(space).browse(parameters)
+    assert len(result.References) == MOST_REFERENCES
+    assert rest is not None
+    more, end = View(space).go_on(rest)
+    assert more.References
+    assert end is None
+
+
+def test_a_node_that_went_before_the_rest_was_asked_for_is_left_out(space: AddressSpace, view: View) -> None:
+    parameters = ua.BrowseParameters(RequestedMaxReferencesPerNode=1, NodesToBrowse=[wanted(MACHINES_FOLDER)])
+    [(_, rest)] = view.browse(parameters)
+    assert rest is not None
+    space.cut("m")
+    targets = []
+    while rest is not None:
+        result, rest = view.go_on(rest)
+        targets += [key(ref.NodeId) for ref in result.References]
+    assert ROOT not in targets
+
+
+def test_what_must_not_be_seen_is_not_there(space: AddressSpace) -> None:
+    """Not browsed, not counted as a target, not reached by a path: as if it did not exist."""
+    other = Instance(space, "other", MachineType(space.nodeset).template())
+    space.models.refer(MACHINES_FOLDER, Reference(ORGANIZES, True, other.key()))
+    space.graft("other", other)
+    of_machines = {"m": (1,), "other": (2,)}
+    limited = View(Sight(space, sees_of({1}, of_machines.get)))
+    assert ROOT in {target for _, _, target in found(limited, MACHINES_FOLDER)}
+    assert other.key() not in {target for _, _, target in found(limited, MACHINES_FOLDER)}
+    for node in (other.key(), other.key("Job/FileName")):
+        assert browse(limited, wanted(node)).StatusCode.name == "BadNodeIdUnknown"
+        assert translate(limited, node, step("12:Job"))[0] == "BadNodeIdUnknown"
+    assert translate(limited, OBJECTS, step("4:Machines"), step("13:other")) == ("BadNoMatch", [])
+    assert translate(View(space), OBJECTS, step("4:Machines"), step("13:other")) == ("Good", [other.key()])
 
 
 def test_each_reference_of_every_node_is_there_from_its_other_end(space: AddressSpace, view: View) -> None:
@@ -170,7 +238,7 @@ def step(name: str, kind: Key = HIERARCHICAL, *, inverse: bool = False, subtypes
 
 def translate(view: View, start: Key, *steps: Any) -> tuple[str, list[Key]]:
     path = ua.BrowsePath(StartingNode=node_id(start), RelativePath=ua.RelativePath(list(steps)))
-    [result] = view.translate_browsepaths_to_nodeids([path])
+    [result] = view.translate([path])
     assert all(target.RemainingPathIndex == 2**32 - 1 for target in result.Targets)
     return result.StatusCode.name, [key(target.TargetId) for target in result.Targets]
 

@@ -1,0 +1,171 @@
+"""A client's session: what its user may see is all there is for it, and no request may ask for too much at once.
+
+asyncua shows every session everything, and keeps none of the limits it tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sized
+from typing import Any
+
+from asyncua import ua
+from asyncua.common.utils import ServiceError
+from asyncua.crypto.permission_rules import User
+from asyncua.server.internal_server import InternalServer
+from asyncua.server.internal_session import InternalSession
+
+from . import attributes, limits, wire
+from .address_space import MACHINES, AddressSpace
+from .continuation import ContinuationPoints
+from .history import EventHistory
+from .methods import Methods
+from .nodeset import Key
+from .sight import MesIdsOf, Sight, sees_all, sees_of
+from .view import Rest, View
+
+
+class Served:
+    """What all sessions of a server have in common."""
+
+    def __init__(self, space: AddressSpace, methods: Methods) -> None:
+        self.space = space
+        self.methods = methods
+        self.history: EventHistory | None = None
+        self.unread: ContinuationPoints[Rest] = ContinuationPoints()
+        self.mes_ids_of: MesIdsOf = _no_machine
+
+
+class Session(InternalSession):
+    """asyncua's session, with the services that look at nodes; the server's own session sees all and is not limited."""
+
+    def __init__(self, server: InternalServer, served: Served, *, name: str, user: User, external: bool) -> None:
+        super().__init__(server, server.aspace, server.subscription_service, name, user=user, external=external)
+        self._served = served
+
+    @property
+    def sees(self) -> Callable[[Key], bool]:
+        """Which nodes there are for this session's user."""
+        mes_ids = getattr(self.user, "mes_ids", None)
+        return sees_all if mes_ids is None else sees_of(mes_ids, self._served.mes_ids_of)
+
+    def sees_machine(self, machine_id: str) -> bool:
+        """Is this machine one of the user's."""
+        return self.sees(Key(MACHINES, machine_id))
+
+    @property
+    def _sight(self) -> Sight:
+        return Sight(self._served.space, self.sees)
+
+    async def create_session(
+        self, params: ua.CreateSessionParameters, sockname: tuple[str, int] | None = None
+    ) -> ua.CreateSessionResult:
+        """Come in, unless the house is full: connections are limited for each listener, sessions for all of them."""
+        if len(self.iserver._external_sessions) > self.iserver.max_connections:  # noqa: SLF001 - this one is in it
+            raise ServiceError(ua.StatusCodes.BadTooManySessions)
+        return await super().create_session(params, sockname)
+
+    async def close_session(self, delete_subs: bool = True) -> None:
+        """Go, and forget what was still to be read."""
+        await super().close_session(delete_subs)
+        self._served.unread.forget(self.session_id)
+        if self._served.history is not None:
+            self._served.history.points.forget(self.session_id)
+
+    async def read(self, params: ua.ReadParameters) -> list[ua.DataValue]:
+        """Read attributes."""
+        if not self.external:
+            return await super().read(params)
+        _check(params.NodesToRead, limits.NODES_PER_READ)
+        return attributes.read(params, self._sight)
+
+    async def write(self, params: ua.WriteParameters) -> list[ua.StatusCode]:
+        """Be refused to write them."""
+        if not self.external:
+            return await super().write(params)
+        _check(params.NodesToWrite, limits.NODES_PER_WRITE)
+        return attributes.write(params, self._sight)
+
+    async def browse(self, params: ua.BrowseParameters) -> list[ua.BrowseResult]:
+        """Follow references."""
+        _check(params.NodesToBrowse, limits.NODES_PER_BROWSE)
+        return [self._keep(*found) for found in View(self._sight).browse(params)]
+
+    async def browse_next(self, parameters: ua.BrowseNextParameters) -> list[ua.BrowseResult]:
+        """Follow them where an answer had to stop, or say that they are not wanted any more."""
+        points = parameters.ContinuationPoints or []
+        if not points:
+            raise ServiceError(ua.StatusCodes.BadNothingToDo)
+        _check(points, limits.NODES_PER_BROWSE)
+        return [self._go_on(point, release=bool(parameters.ReleaseContinuationPoints)) for point in points]
+
+    def _go_on(self, point: bytes | None, *, release: bool) -> ua.BrowseResult:
+        rest = self._served.unread.take(self.session_id, point or b"")
+        if rest is None:
+            return ua.BrowseResult(StatusCode=wire.status(ua.StatusCodes.BadContinuationPointInvalid))
+        return ua.BrowseResult() if release else self._keep(*View(self._sight).go_on(rest))
+
+    def _keep(self, result: ua.BrowseResult, rest: Rest | None) -> ua.BrowseResult:
+        if rest is not None:
+            point: Any = self._served.unread.keep(self.session_id, rest)
+            result.ContinuationPoint = point
+        return result
+
+    async def translate_browsepaths_to_nodeids(self, params: list[ua.BrowsePath]) -> list[ua.BrowsePathResult]:
+        """Follow paths."""
+        _check(params, limits.PATHS_PER_TRANSLATE)
+        return View(self._sight).translate(params)
+
+    async def call(self, params: list[ua.CallMethodRequest]) -> list[ua.CallMethodResult]:
+        """Call methods."""
+        _check(params, limits.METHODS_PER_CALL)
+        return await self._served.methods.call(params, self._sight)
+
+    async def history_read(self, params: ua.HistoryReadParameters) -> list[ua.HistoryReadResult]:
+        """Read what happened; asyncua leaves out whose question it is."""
+        if self._served.history is None:
+            raise ServiceError(ua.StatusCodes.BadHistoryOperationUnsupported)
+        return await self._served.history.read_history(params, self.session_id)
+
+    async def create_monitored_items(
+        self, params: ua.CreateMonitoredItemsParameters
+    ) -> list[ua.MonitoredItemCreateResult]:
+        """Watch; what is not to be seen is not there to be watched."""
+        items = params.ItemsToCreate or []
+        _check(items, limits.ITEMS_PER_CALL)
+        sees = self.sees
+        params.ItemsToCreate = [item for item in items if sees(wire.key(item.ItemToMonitor.NodeId))]
+        created = iter(await super().create_monitored_items(params))
+        unknown = wire.status(ua.StatusCodes.BadNodeIdUnknown)
+        return [
+            next(created)
+            if sees(wire.key(item.ItemToMonitor.NodeId))
+            else ua.MonitoredItemCreateResult(StatusCode=unknown)
+            for item in items
+        ]
+
+    async def modify_monitored_items(
+        self, params: ua.ModifyMonitoredItemsParameters
+    ) -> list[ua.MonitoredItemModifyResult]:
+        """Watch otherwise."""
+        _check(params.ItemsToModify, limits.ITEMS_PER_CALL)
+        return await super().modify_monitored_items(params)
+
+    async def set_monitoring_mode(self, params: ua.SetMonitoringModeParameters) -> list[ua.StatusCode]:
+        """Watch more, or less."""
+        _check(params.MonitoredItemIds, limits.ITEMS_PER_CALL)
+        return await super().set_monitoring_mode(params)
+
+    async def delete_monitored_items(self, params: ua.DeleteMonitoredItemsParameters) -> list[ua.StatusCode]:
+        """Watch no longer."""
+        _check(params.MonitoredItemIds, limits.ITEMS_PER_CALL)
+        return await super().delete_monitored_items(params)
+
+
+def _check(asked: Sized | None, most: int) -> None:
+    """Refuse a request for too much as a whole, as OPC 10000-4 asks for; a null list is an empty one."""
+    if len(asked or ()) > most:
+        raise ServiceError(ua.StatusCodes.BadTooManyOperations)
+
+
+def _no_machine(_: str) -> None:
+    """Before any machine is shown."""

@@ -1,0 +1,78 @@
+"""What one session sees of the address space: an MES its own machines, and nothing that tells of the others'."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from typing import Protocol
+
+from asyncua import ua
+
+from . import wire
+from .address_space import MACHINES, AddressSpace
+from .nodeset import Key, Nodeset, Reference, Row
+
+
+class Readable(Protocol):
+    """An address space to read: the whole of it, or what one session sees."""
+
+    nodeset: Nodeset
+
+    def row(self, node: Key) -> Row | None:
+        """A node's row, ``None`` if there is no such node."""
+
+    def references(self, node: Key) -> Iterable[Reference]:
+        """A node's references, both directions."""
+
+    def read(self, node: Key, which: int = ua.AttributeIds.Value) -> ua.DataValue:
+        """One attribute."""
+
+
+class Sight:
+    """An address space without the nodes that must not be seen: they answer as nodes that do not exist."""
+
+    def __init__(self, space: AddressSpace, sees: Callable[[Key], bool]) -> None:
+        self.nodeset = space.nodeset
+        self.sees = sees
+        self._space = space
+
+    def row(self, node: Key) -> Row | None:
+        """A node's row."""
+        return self._space.row(node) if self.sees(node) else None
+
+    def references(self, node: Key) -> Iterable[Reference]:
+        """A node's references; those to what must not be seen are left out."""
+        if not self.sees(node):
+            return ()
+        return (reference for reference in self._space.references(node) if self.sees(reference.target))
+
+    def read(self, node: Key, which: int = ua.AttributeIds.Value) -> ua.DataValue:
+        """One attribute."""
+        if self.sees(node):
+            return self._space.read(node, which)
+        return ua.DataValue(ua.Variant(None, ua.VariantType.Null), wire.status(ua.StatusCodes.BadNodeIdUnknown))
+
+
+MesIdsOf = Callable[[str], Collection[int] | None]
+"""The MES instances a machine belongs to; ``None`` if there is no such machine."""
+
+_MES_FOLDERS = ("Agent", "MesInstances")
+
+
+def sees_all(_: Key) -> bool:
+    """For a user that no MES instance limits."""
+    return True
+
+
+def sees_of(mes_ids: Collection[int], mes_ids_of: MesIdsOf) -> Callable[[Key], bool]:
+    """What users of these MES instances see: their machines, their folders, and all that belongs to no machine."""
+
+    def sees(node: Key) -> bool:
+        if node.namespace != MACHINES or not isinstance(node.identifier, str):
+            return True
+        root, *steps = node.identifier.split("/")
+        if (root, *steps[:1]) == _MES_FOLDERS and len(steps) > 1:
+            return steps[1] in {str(mes_id) for mes_id in mes_ids}
+        of_machine = mes_ids_of(root)
+        return of_machine is None or not set(of_machine).isdisjoint(mes_ids)
+
+    return sees
