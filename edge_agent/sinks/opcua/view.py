@@ -15,6 +15,8 @@ from .limits import REFERENCES_PER_BROWSE, REFERENCES_PER_NODE
 from .nodeset import HAS_TYPE_DEFINITION, Key, Reference, Row
 from .sight import Readable
 
+ELEMENTS_PER_PATH = 64
+"""A message holds a hundred thousand; a path that goes up and down for ever would keep the thread busy for a minute."""
 _WHOLE_PATH = 2**32 - 1
 _NULL = Key(0, 0)
 _DIRECTIONS = {ua.BrowseDirection.Forward, ua.BrowseDirection.Inverse, ua.BrowseDirection.Both}
@@ -143,6 +145,8 @@ class View:
             return ua.BrowsePathResult(StatusCode=wire.status(ua.StatusCodes.BadNodeIdUnknown))
         if any(not element.TargetName or not element.TargetName.Name for element in elements):
             return ua.BrowsePathResult(StatusCode=wire.status(ua.StatusCodes.BadBrowseNameInvalid))
+        if len(elements) > ELEMENTS_PER_PATH:
+            return ua.BrowsePathResult(StatusCode=wire.status(ua.StatusCodes.BadQueryTooComplex))
         found = [start]
         for element in elements:
             # A dict: two ways may lead to one node, and a client wants it once.

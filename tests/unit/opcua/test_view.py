@@ -15,7 +15,7 @@ from edge_agent.sinks.opcua.limits import REFERENCES_PER_NODE as MOST_REFERENCES
 from edge_agent.sinks.opcua.machine_type import MachineType
 from edge_agent.sinks.opcua.nodeset import HAS_COMPONENT, HAS_PROPERTY, ORGANIZES, Key, Reference
 from edge_agent.sinks.opcua.sight import Sight, sees_of
-from edge_agent.sinks.opcua.view import View
+from edge_agent.sinks.opcua.view import ELEMENTS_PER_PATH, View
 from edge_agent.sinks.opcua.wire import key, node_id
 from tests.opcua_space import ROOT, of_machine
 
@@ -284,6 +284,12 @@ def test_all_nodes_of_a_name_are_found(space: AddressSpace, view: View) -> None:
     for light in lights:
         space.models.refer(OBJECTS, Reference(ORGANIZES, True, light))
     assert translate(view, OBJECTS, step("0:NumberInList")) == ("Good", lights)
+
+
+def test_a_path_that_goes_up_and_down_for_ever_is_refused(view: View) -> None:
+    to_and_fro = [step("4:Machines"), step("0:Objects", inverse=True)]
+    assert translate(view, OBJECTS, *to_and_fro * (ELEMENTS_PER_PATH // 2)) == ("Good", [OBJECTS])
+    assert translate(view, OBJECTS, *to_and_fro * ELEMENTS_PER_PATH) == ("BadQueryTooComplex", [])
 
 
 @pytest.mark.parametrize(
