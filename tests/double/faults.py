@@ -107,6 +107,30 @@ def huge(size: int, *, declared: bool) -> Fault:
     return fault
 
 
+def babbling(said: bytes, again: bytes, *, stay: bool) -> Fault:
+    """Exactly these bytes instead of an answer, then others for ever."""
+
+    def fault(connection: Connection) -> None:
+        connection.send(said)
+        if again:
+            connection.pour(junk=again)
+        elif not stay:
+            connection.close()
+
+    return fault
+
+
+def going_on(said: bytes, after_s: float, *, for_ever: bool) -> Fault:
+    """The right answer, and then what nobody asked for."""
+
+    def fault(connection: Connection) -> int:
+        status = connection.reply(connection.well())
+        connection.later(after_s, lambda: connection.pour(junk=said) if for_ever else connection.send(said))
+        return status
+
+    return fault
+
+
 def lookalike(name: str) -> Fault:
     """Another program's answers under OctoPrint's addresses."""
     answers = LOOKALIKES[name]

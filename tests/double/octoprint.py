@@ -252,6 +252,14 @@ class OctoPrintDouble:
         """Answer 200 with ``size`` bytes of junk, as fast as they are read; ``declared`` in Content-Length or not."""
         self._plan(faults.huge(size, declared=declared), where)
 
+    def babble(self, said: bytes, again: bytes = b"", *, stay: bool = False, **where: Unpack[Where]) -> None:
+        """Say exactly these bytes, then ``again`` for ever; without that close, or ``stay`` and be silent."""
+        self._plan(faults.babbling(said, again, stay=stay), where)
+
+    def go_on(self, said: bytes, *, after_s: float = 0.0, for_ever: bool = False, **where: Unpack[Where]) -> None:
+        """Answer rightly, and ``after_s`` later say what nobody asked for, once or ``for_ever``."""
+        self._plan(faults.going_on(said, after_s, for_ever=for_ever), where)
+
     def lookalike(self, name: Literal["moonraker", "prusalink"], **where: Unpack[Where]) -> None:
         """Be another program, in the middle of a print. It takes any key."""
         self._plan(faults.lookalike(name), where)

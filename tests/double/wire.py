@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, cast
 from urllib.parse import parse_qsl
 
+FOR_EVER = 1 << 62
 _CHUNK = b"x" * 65536
 
 
@@ -112,6 +113,7 @@ class Connection(asyncio.Protocol):
         self._heard = b""
         self._busy = False
         self._unsent = 0
+        self._junk = _CHUNK
         self._paused = False
         self._timers: set[asyncio.TimerHandle] = set()
 
@@ -209,15 +211,16 @@ class Connection(asyncio.Protocol):
         timer = self._loop.call_later(seconds, due)
         self._timers.add(timer)
 
-    def pour(self, size: int) -> None:
-        """Send ``size`` bytes of junk as fast as the client reads, then close."""
+    def pour(self, size: int = FOR_EVER, junk: bytes = _CHUNK) -> None:
+        """Send ``size`` bytes of ``junk`` again and again, as fast as the client reads, then close."""
+        self._junk = junk * max(1, len(_CHUNK) // len(junk))
         self._unsent = size
         self._pour()
 
     def _pour(self) -> None:
-        while self._unsent and not self._paused:
-            part = min(self._unsent, len(_CHUNK))
+        while self._unsent and not self._paused and not self._transport.is_closing():
+            part = min(self._unsent, len(self._junk))
             self._unsent -= part
-            self._transport.write(_CHUNK[:part])
+            self._transport.write(self._junk[:part])
             if not self._unsent:
                 self._transport.close()
