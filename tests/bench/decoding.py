@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from edge_agent.sources import octoprint as wire
+from edge_agent.sources.octoprint import wire
 from tests.double import recorded
 
 SITUATION = "08_printing_3s"
@@ -39,7 +39,11 @@ def _job(job: dict[str, Any]) -> wire.JobWire:
     return wire.JobWire(
         file=file
         and wire.FileWire(
-            name=file.get("name"), path=file.get("path"), display=file.get("display"), size=file.get("size")
+            name=file.get("name"),
+            path=file.get("path"),
+            display=file.get("display"),
+            size=file.get("size"),
+            date=file.get("date"),
         ),
         user=job.get("user"),
         estimated_print_time=job.get("estimatedPrintTime"),
@@ -68,16 +72,16 @@ def printer_by_hand(body: bytes) -> wire.PrinterAnswer:
 
 def _flags(flags: dict[str, Any]) -> wire.FlagsWire:
     return wire.FlagsWire(
-        operational=flags.get("operational", False),
-        printing=flags.get("printing", False),
-        paused=flags.get("paused", False),
-        ready=flags.get("ready", False),
-        error=flags.get("error", False),
-        closed_or_error=flags.get("closedOrError", False),
-        pausing=flags.get("pausing", False),
-        resuming=flags.get("resuming", False),
-        cancelling=flags.get("cancelling", False),
-        finishing=flags.get("finishing", False),
+        operational=flags.get("operational"),
+        printing=flags.get("printing"),
+        paused=flags.get("paused"),
+        ready=flags.get("ready"),
+        error=flags.get("error"),
+        closed_or_error=flags.get("closedOrError"),
+        pausing=flags.get("pausing"),
+        resuming=flags.get("resuming"),
+        cancelling=flags.get("cancelling"),
+        finishing=flags.get("finishing"),
     )
 
 
@@ -99,6 +103,6 @@ def _decoders(endpoint: str, decode: Callable[[bytes], Any], by_hand: Callable[[
 
 
 DECODERS: dict[str, dict[str, Callable[[], object]]] = {
-    "/api/job": _decoders("job", wire._JOB.decode, job_by_hand),
-    "/api/printer": _decoders("printer_history", wire._PRINTER.decode, printer_by_hand),
+    "/api/job": _decoders("job", wire.JOB.decode, job_by_hand),
+    "/api/printer": _decoders("printer_history", wire.PRINTER.decode, printer_by_hand),
 }

@@ -168,8 +168,8 @@ _FIGURES: tuple[tuple[str, int, Callable[[Footprint], float]], ...] = (
 
 
 def blocks(measured: Measured) -> Iterator[str]:
-    """The longest blocks, as the clock saw them and what of that was computing."""
-    yield "| Longest block of the event loop, ms (CPU in it) | during start | during a crawl |"
+    """The longest blocks, as the clock saw them, and those with most computing in them."""
+    yield "| Longest block of the event loop, ms (longest by CPU) | during start | during a crawl |"
     yield "|---|---|---|"
     for name, loop in measured.loops.items():
         cells = (f"{block.wall_s * 1e3:.0f} ({block.cpu_s * 1e3:.0f})" for block in (loop.start, loop.crawl))

@@ -54,6 +54,10 @@ def read_blocks(path: Path) -> list[Block]:
 
 
 def longest(blocks: list[Block], *, since: float, until: float) -> Block:
-    """The longest block that began in a span of time."""
-    none = Block(since, 0.0, 0.0)
-    return max((block for block in blocks if since <= block.at < until), key=lambda block: block.wall_s, default=none)
+    """The longest of the blocks that began in a span of time: by the clock, and apart from that by its computing.
+
+    On a machine with other work these are two blocks: the first may be another program's turn.
+    """
+    begun = [block for block in blocks if since <= block.at < until]
+    wall_s = max((block.wall_s for block in begun), default=0.0)
+    return Block(since, wall_s, max((block.cpu_s for block in begun), default=0.0))
