@@ -23,6 +23,10 @@ _DIRECTIONS = {ua.BrowseDirection.Forward, ua.BrowseDirection.Inverse, ua.Browse
 _TYPED = {ua.NodeClass.Object.value, ua.NodeClass.Variable.value}
 
 
+_Named = dict[tuple[bool, str], list[tuple[Key, Key]]]
+"""By direction (forward) and BrowseName: reference types and targets."""
+
+
 class Rest(Struct, frozen=True):
     """What a client has yet to be told of a node."""
 
@@ -79,7 +83,8 @@ class View:
         """
         if not browsepaths:
             raise ServiceError(ua.StatusCodes.BadNothingToDo)
-        return [self._translate(path) for path in browsepaths]
+        names = _Names(self._space)
+        return [self._translate(path, names) for path in browsepaths]
 
     def _browse(self, wanted: ua.BrowseDescription, most: int) -> tuple[ua.BrowseResult, Rest | None]:
         node, kind = wire.key(wanted.NodeId), wire.key(wanted.ReferenceTypeId)
@@ -136,7 +141,7 @@ class View:
         """Is a reference of the kind a client asked for; null asks for all."""
         return wanted in {_NULL, kind} or (subtypes and self._space.nodeset.is_subtype(kind, wanted))
 
-    def _translate(self, path: ua.BrowsePath) -> ua.BrowsePathResult:
+    def _translate(self, path: ua.BrowsePath, names: _Names) -> ua.BrowsePathResult:
         elements = path.RelativePath.Elements
         start = wire.key(path.StartingNode)
         if not elements:
@@ -150,7 +155,7 @@ class View:
         found = [start]
         for element in elements:
             # A dict: two ways may lead to one node, and a client wants it once.
-            found = list(dict.fromkeys(target for node in found for target in self._step(node, element)))
+            found = list(dict.fromkeys(target for node in found for target in self._step(names[node], element)))
         if not found:
             return ua.BrowsePathResult(StatusCode=wire.status(ua.StatusCodes.BadNoMatch))
         return ua.BrowsePathResult(
@@ -163,16 +168,30 @@ class View:
             ]
         )
 
-    def _step(self, node: Key, element: ua.RelativePathElement) -> Iterator[Key]:
+    def _step(self, named: _Named, element: ua.RelativePathElement) -> Iterator[Key]:
         name = f"{element.TargetName.NamespaceIndex}:{element.TargetName.Name}"
         wanted = wire.key(element.ReferenceTypeId)
-        for reference in self._space.references(node):
-            if reference.forward is not bool(element.IsInverse) and self._is_a(
-                reference.type, wanted, bool(element.IncludeSubtypes)
-            ):
+        for kind, target in named.get((not bool(element.IsInverse), name), ()):
+            if self._is_a(kind, wanted, bool(element.IncludeSubtypes)):
+                yield target
+
+
+class _Names:
+    """The references of nodes by direction and name, each node's once in a request: many paths go through the same."""
+
+    def __init__(self, space: Readable) -> None:
+        self._space = space
+        self._known: dict[Key, _Named] = {}
+
+    def __getitem__(self, node: Key) -> _Named:
+        if node not in self._known:
+            found: _Named = {}
+            for reference in self._space.references(node):
                 row = self._space.row(reference.target)
-                if row is not None and row.name == name:
-                    yield reference.target
+                if row is not None:
+                    found.setdefault((reference.forward, row.name), []).append((reference.type, reference.target))
+            self._known[node] = found
+        return self._known[node]
 
 
 def _refused(code: int) -> ua.BrowseResult:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -284,6 +285,22 @@ def test_all_nodes_of_a_name_are_found(space: AddressSpace, view: View) -> None:
     for light in lights:
         space.models.refer(OBJECTS, Reference(ORGANIZES, True, light))
     assert translate(view, OBJECTS, step("0:NumberInList")) == ("Good", lights)
+
+
+def test_however_many_paths_lead_through_a_node_it_is_looked_at_once(
+    space: AddressSpace, view: View, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[Key] = []
+    references = space.references
+
+    def look(node: Key) -> Iterable[Reference]:
+        looked.append(node)
+        return references(node)
+
+    monkeypatch.setattr(space, "references", look)
+    path = ua.BrowsePath(node_id(OBJECTS), ua.RelativePath([step("4:Machines"), step("13:m")]))
+    assert {len(result.Targets) for result in view.translate([path] * 50)} == {1}
+    assert looked == [OBJECTS, MACHINES_FOLDER]
 
 
 def test_a_path_that_goes_up_and_down_for_ever_is_refused(view: View) -> None:
