@@ -20,6 +20,18 @@ _WEAK_HASHES = {"md5", "sha1"}
 _SEQUENCE = 0x30
 
 
+MALFORMED = (
+    ValueError,
+    TypeError,
+    IndexError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
+"""What the library raises at certificates that somebody made up, as late as when a field is looked at."""
+
+
 class Refusal(Exception):
     """Why a certificate is not accepted; ``code`` is the OPC UA status' name."""
 
@@ -40,7 +52,7 @@ def split(content: bytes) -> list[x509.Certificate]:
             length = _der_length(content)
             found.append(x509.load_der_x509_certificate(content[:length]))
             content = content[length:]
-    except (ValueError, IndexError) as error:
+    except MALFORMED as error:
         raise Refusal("BadCertificateInvalid", "it is no certificate") from error
     if not found or content:
         raise Refusal("BadCertificateInvalid", "it is no certificate, or a chain of too many")
@@ -56,7 +68,7 @@ def check_key(certificate: x509.Certificate) -> None:
     try:
         key = certificate.public_key()
         weak = certificate.signature_hash_algorithm is None or certificate.signature_hash_algorithm.name in _WEAK_HASHES
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except MALFORMED as error:
         raise Refusal("BadCertificatePolicyCheckFailed", "its key or signature is of an unknown kind") from error
     if not isinstance(key, RSAPublicKey) or key.key_size not in KEY_BITS:
         raise Refusal("BadCertificatePolicyCheckFailed", "its key is not RSA of 2048 to 4096 bits")
@@ -137,7 +149,7 @@ def _issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
         return False
     try:
         certificate.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+    except (*MALFORMED, InvalidSignature):
         return False
     return True
 
@@ -147,7 +159,7 @@ def _extension(certificate: x509.Certificate, kind: type[E]) -> E | None:
         return certificate.extensions.get_extension_for_class(kind).value
     except x509.ExtensionNotFound:
         return None
-    except (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+    except MALFORMED as error:
         raise Refusal("BadCertificateInvalid", "an extension of it cannot be read") from error
 
 

@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ...errors import UnavailableError
-from .client_certificate import Refusal, check_key, check_time, check_uri, check_usage, issuers, split, uris
+from .client_certificate import MALFORMED, Refusal, check_key, check_time, check_uri, check_usage, issuers, split, uris
 from .options import ClientCertificates
 from .trust_folder import CERTIFICATE_BYTES, Filed, Place, TrustFolder, fingerprint
 
@@ -74,7 +74,10 @@ class TrustList:
             ua.UaStatusCodeError: with what the client may be told; the log has the rest.
         """
         try:
-            self._check(certificate_der, application_uri)
+            try:
+                self._check(certificate_der, application_uri)
+            except MALFORMED as error:
+                raise Refusal("BadCertificateInvalid", "a field of it cannot be read") from error
         except Refusal as refusal:
             self._tell(refusal, certificate_der, address)
             told = refusal.code if refusal.code in _TOLD else "BadSecurityChecksFailed"

@@ -171,9 +171,12 @@ def parse(content: bytes) -> x509.Certificate:
     Raises:
         ValueError: it is none.
     """
-    if content.lstrip().startswith(b"-----BEGIN"):
-        return x509.load_pem_x509_certificate(content)
-    return x509.load_der_x509_certificate(content)
+    try:
+        if content.lstrip().startswith(b"-----BEGIN"):
+            return x509.load_pem_x509_certificate(content)
+        return x509.load_der_x509_certificate(content)
+    except x509.InvalidVersion as error:
+        raise ValueError(str(error)) from error
 
 
 def _trouble(error: OSError, pki: Path) -> UnavailableError:
