@@ -22,14 +22,15 @@ from .event_filter import Supertypes
 from .history import EventHistory, MachinesAt, Past
 from .methods import Methods
 from .nodeset import Key
+from .options import Limits
 from .session import Served, Session
-from .subscriptions import EventSubscriptions
+from .subscriptions import Subscriptions
 
 
 class InnerServer(InternalServer):
     """What `asyncua.Server` serves."""
 
-    def __init__(self, space: AddressSpace, users: UserManager) -> None:
+    def __init__(self, space: AddressSpace, users: UserManager, *, limits: Limits = Limits()) -> None:
         super().__init__(user_manager=users)
         self.method_service.stop()
         given: Any = space  # asyncua's annotations name its own classes; what it calls is tested
@@ -40,8 +41,11 @@ class InnerServer(InternalServer):
         refusing: Any = ReadOnly()
         self.node_mgt_service = refusing
         self._supertypes = _supertypes(space)
-        self.events = EventSubscriptions(given, self, supertypes=self._supertypes, may_see=self._may_see)
-        self.subscription_service = self.events
+        self.events = Subscriptions(
+            space, supertypes=self._supertypes, limits=limits, most=lambda: self.max_subscriptions
+        )
+        subscriptions: Any = self.events
+        self.subscription_service = subscriptions
         self.isession = self.create_session("Internal", user=User(role=UserRole.Admin))
         self.current_time_node = Node(self.isession, wire.node_id(Key(0, ua.ObjectIds.Server_ServerStatus_CurrentTime)))
         self.server_status_node = Node(self.isession, wire.node_id(Key(0, ua.ObjectIds.Server_ServerStatus)))

@@ -20,7 +20,7 @@ from .machine import MachineNodes
 from .machine_type import NOTIFIERS, PROCESS, TYPE, MachineType
 from .model_change import Change
 from .nodeset import Key
-from .subscriptions import EventSubscriptions
+from .subscriptions import Subscriptions
 from .wire import key, node_id
 
 _FOLDER_TYPE = Key(0, 61)
@@ -30,7 +30,7 @@ _VERBS = ua.ModelChangeStructureVerbMask
 class Mirror:
     """Keeps the nodes in step with the store."""
 
-    def __init__(self, space: AddressSpace, machine_type: MachineType, subscriptions: EventSubscriptions) -> None:
+    def __init__(self, space: AddressSpace, machine_type: MachineType, subscriptions: Subscriptions) -> None:
         self._space = space
         self._folder = Folder(space, machine_type)
         self._agent = AgentObject(space)

@@ -12,7 +12,7 @@ from typing import cast
 
 from asyncua import ua
 
-from . import content_filter, continuation, event_filter, history, limits, wire
+from . import content_filter, continuation, event_filter, history, limits, value_item, wire
 from .address_space import AddressSpace
 from .inner import InnerServer
 from .nodeset import Key
@@ -64,8 +64,8 @@ def _facts_of(iserver: InnerServer) -> _Facts:
     return {
         24095: (_T.UInt32, iserver.max_connections),  # MaxSessions
         24096: (_T.UInt32, iserver.max_subscriptions),
-        24098: (_T.UInt32, iserver.max_subscriptions),  # per session: one may have them all
-        31916: (_T.UInt32, iserver.max_monitored_item_queue_size),
+        24098: (_T.UInt32, min(iserver.events.per_session, iserver.max_subscriptions)),
+        31916: (_T.UInt32, value_item.MOST_QUEUED),  # of events a burst more is kept
         2737: (_T.UInt16, continuation.PER_SESSION if remembers else 0),  # MaxHistoryContinuationPoints
         11242: (_T.Boolean, remembers),  # AccessHistoryEventsCapability
         11274: (_T.UInt32, history.MOST_EVENTS if remembers else 0),  # MaxReturnEventValues

@@ -12,7 +12,6 @@ from asyncua import ua
 from asyncua.common.utils import ServiceError
 from asyncua.crypto.permission_rules import User
 from asyncua.server.internal_server import InternalServer
-from asyncua.server.internal_session import InternalSession
 
 from . import attributes, limits, wire
 from .address_space import MACHINES, AddressSpace
@@ -21,6 +20,7 @@ from .history import EventHistory
 from .methods import Methods
 from .nodeset import Key
 from .sight import MesIdsOf, Sight, sees_all, sees_of
+from .subscribing import SubscribingSession
 from .view import Rest, View
 
 
@@ -35,7 +35,7 @@ class Served:
         self.mes_ids_of: MesIdsOf = _no_machine
 
 
-class Session(InternalSession):
+class Session(SubscribingSession):
     """asyncua's session, with the services that look at nodes; the server's own session sees all and is not limited."""
 
     def __init__(self, server: InternalServer, served: Served, *, name: str, user: User, external: bool) -> None:
@@ -53,7 +53,8 @@ class Session(InternalSession):
         return self.sees(Key(MACHINES, machine_id))
 
     @property
-    def _sight(self) -> Sight:
+    def sight(self) -> Sight:
+        """The address space without what is not to be seen."""
         return Sight(self._served.space, self.sees)
 
     async def create_session(
@@ -76,19 +77,19 @@ class Session(InternalSession):
         if not self.external:
             return await super().read(params)
         _check(params.NodesToRead, limits.NODES_PER_READ)
-        return attributes.read(params, self._sight)
+        return attributes.read(params, self.sight)
 
     async def write(self, params: ua.WriteParameters) -> list[ua.StatusCode]:
         """Be refused to write them."""
         if not self.external:
             return await super().write(params)
         _check(params.NodesToWrite, limits.NODES_PER_WRITE)
-        return attributes.write(params, self._sight)
+        return attributes.write(params, self.sight)
 
     async def browse(self, params: ua.BrowseParameters) -> list[ua.BrowseResult]:
         """Follow references."""
         _check(params.NodesToBrowse, limits.NODES_PER_BROWSE)
-        return [self._keep(*found) for found in View(self._sight).browse(params)]
+        return [self._keep(*found) for found in View(self.sight).browse(params)]
 
     async def browse_next(self, parameters: ua.BrowseNextParameters) -> list[ua.BrowseResult]:
         """Follow them where an answer had to stop, or say that they are not wanted any more."""
@@ -102,7 +103,7 @@ class Session(InternalSession):
         rest = self._served.unread.take(self.session_id, point or b"")
         if rest is None:
             return ua.BrowseResult(StatusCode=wire.status(ua.StatusCodes.BadContinuationPointInvalid))
-        return ua.BrowseResult() if release else self._keep(*View(self._sight).go_on(rest))
+        return ua.BrowseResult() if release else self._keep(*View(self.sight).go_on(rest))
 
     def _keep(self, result: ua.BrowseResult, rest: Rest | None) -> ua.BrowseResult:
         if rest is not None:
@@ -113,12 +114,12 @@ class Session(InternalSession):
     async def translate_browsepaths_to_nodeids(self, params: list[ua.BrowsePath]) -> list[ua.BrowsePathResult]:
         """Follow paths."""
         _check(params, limits.PATHS_PER_TRANSLATE)
-        return View(self._sight).translate(params)
+        return View(self.sight).translate(params)
 
     async def call(self, params: list[ua.CallMethodRequest]) -> list[ua.CallMethodResult]:
         """Call methods."""
         _check(params, limits.METHODS_PER_CALL)
-        return await self._served.methods.call(params, self._sight)
+        return await self._served.methods.call(params, self.sight)
 
     async def history_read(self, params: ua.HistoryReadParameters) -> list[ua.HistoryReadResult]:
         """Read what happened; asyncua leaves out whose question it is."""
@@ -129,19 +130,9 @@ class Session(InternalSession):
     async def create_monitored_items(
         self, params: ua.CreateMonitoredItemsParameters
     ) -> list[ua.MonitoredItemCreateResult]:
-        """Watch; what is not to be seen is not there to be watched."""
-        items = params.ItemsToCreate or []
-        _check(items, limits.ITEMS_PER_CALL)
-        sees = self.sees
-        params.ItemsToCreate = [item for item in items if sees(wire.key(item.ItemToMonitor.NodeId))]
-        created = iter(await super().create_monitored_items(params))
-        unknown = wire.status(ua.StatusCodes.BadNodeIdUnknown)
-        return [
-            next(created)
-            if sees(wire.key(item.ItemToMonitor.NodeId))
-            else ua.MonitoredItemCreateResult(StatusCode=unknown)
-            for item in items
-        ]
+        """Watch."""
+        _check(params.ItemsToCreate, limits.ITEMS_PER_CALL)
+        return await super().create_monitored_items(params)
 
     async def modify_monitored_items(
         self, params: ua.ModifyMonitoredItemsParameters

@@ -1,77 +1,72 @@
-"""Events on their way to subscribers: asyncua's subscriptions, with items for events that do what OPC 10000-4 says.
+"""The subscriptions of all sessions, and their services (OPC 10000-4, 5.13 and 5.14).
 
-What is wrong with asyncua's own (2.1.0), each with a test:
+In place of asyncua's SubscriptionService, which
 
-* an event reaches only who watches the one node it is triggered on, not its notifiers
-  (https://github.com/FreeOpcUa/opcua-asyncio/issues/105);
-* its where clauses know no subtypes and no null (https://github.com/FreeOpcUa/opcua-asyncio/issues/1568);
-* a field that is a structure arrives as null, and one of another namespace is taken for its namesake;
-* an item that is disabled is told all the same (for data changes it was
-  https://github.com/FreeOpcUa/opcua-asyncio/issues/1913);
-* an item without a filter or with the wrong kind of filter, and one to modify that is not there, fail the whole
-  request with an internal error;
-* a modified item keeps the where clause and the client handle it had;
-* nobody is told that a queue ran over.
+* lets every session modify, delete, take over and acknowledge everybody's subscriptions, whose ids it counts up;
+* ignores what ModifySubscription asks for (https://github.com/FreeOpcUa/opcua-asyncio/issues/298), and takes any
+  publishing interval, lifetime and keep-alive, among them NaN and a lifetime that is over before the first keep-alive;
+* says Good of an acknowledged message that never was, and answers Republish with an empty message for one;
+* has no limit of subscriptions or items for one session;
+* keeps a subscription that expired waiting for requests for ever, and never says that it did
+  (https://github.com/FreeOpcUa/opcua-asyncio/issues/1774).
 
-The oldest event is left out of a full queue, also where a client would rather miss the newest.
+Somebody else's subscription answers as one that does not exist.
 """
 
 from __future__ import annotations
 
 import logging
-import uuid
-from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
-from typing import Any, TypeVar
+import secrets
+from collections.abc import Callable, Iterable, Sequence
+from typing import cast
 
 from asyncua import ua
-from asyncua.common.events import Event as TheirEvent
-from asyncua.server.address_space import AddressSpace as TheirAddressSpace
-from asyncua.server.internal_server import InternalServer
-from asyncua.server.internal_subscription import InternalSubscription
-from asyncua.server.monitored_item_service import MonitoredItemData, MonitoredItemService
-from asyncua.server.subscription_service import SubscriptionService
+from asyncua.common.utils import ServiceError
 
-from .base_event import SERVER, base_fields
-from .event_filter import Checked, Occurrence, Supertypes, check, passes, select
-from .nodeset import Key
-from .wire import node_id, status
+from .address_space import AddressSpace
+from .event_filter import Occurrence, Supertypes
+from .item_services import ItemServices, some
+from .options import Limits
+from .publishing import PublishRequest
+from .subscription import Owner, Subscription, Terms
+from .wire import status
 
 log = logging.getLogger(__name__)
-
-OVERFLOW_TYPE = Key(0, ua.ObjectIds.EventQueueOverflowEventType)
-OVERFLOW_SEVERITY = 500
-LEAST_QUEUE = 100
-"""Events kept for an item between two publishes, however few it asked for: they come in bursts."""
-
-_Result = TypeVar("_Result", ua.MonitoredItemCreateResult, ua.MonitoredItemModifyResult)
 
 MaySee = Callable[[ua.NodeId, str], bool]
 """May the session with this id know of the machine with this id."""
 
+REQUESTS_BESIDE = 10
+"""Publish requests that may wait beside one for each subscription."""
+ANONYMOUS = "anonymous"
+"""The name of users that have none."""
+_C = ua.StatusCodes
 
-class EventSubscriptions(SubscriptionService):
-    """asyncua's subscription service, whose items for events are `EventItems`."""
+
+class Subscriptions:
+    """All of them; `subscriptions` is what asyncua looks into when a session ends or comes back."""
 
     def __init__(
-        self, space: TheirAddressSpace, server: InternalServer | None, *, supertypes: Supertypes, may_see: MaySee
-    ) -> None:
-        super().__init__(space, server)
-        self._supertypes = supertypes
-        self._may_see = may_see
-
-    async def create_subscription(
         self,
-        params: ua.CreateSubscriptionParameters,
-        callback: Callable[..., Any],
-        session_id: ua.NodeId,
-        request_callback: Callable[..., Any] | None = None,
-    ) -> ua.CreateSubscriptionResult:
-        """As asyncua does; nothing is monitored yet when the items' service is replaced."""
-        result = await super().create_subscription(params, callback, session_id, request_callback)
-        subscription = self.subscriptions[result.SubscriptionId]
-        subscription.monitored_item_srv = EventItems(subscription, self.aspace, self._supertypes)
-        return result
+        space: AddressSpace,
+        *,
+        supertypes: Supertypes,
+        limits: Limits,
+        most: Callable[[], int],
+    ) -> None:
+        """None yet.
+
+        Args:
+            space: what is watched.
+            supertypes: of a type, for event filters.
+            limits: of subscriptions, and of the items in all subscriptions, of one session.
+            most: subscriptions of all sessions together; asked each time.
+        """
+        self.subscriptions: dict[int, Subscription] = {}
+        self.items = ItemServices(space, supertypes=supertypes, find=self.find, room=self._room)
+        self.per_session = limits.max_subscriptions
+        self._items_per_session = limits.max_monitored_items
+        self._most = most
 
     async def report(self, occurrence: Occurrence, notifiers: Iterable[ua.NodeId], *, machine_id: str) -> None:
         """Tell every subscriber of any of these nodes who may see the machine; one that fails keeps no other waiting.
@@ -80,134 +75,192 @@ class EventSubscriptions(SubscriptionService):
         """
         notifiers = tuple(notifiers)
         for subscription in list(self.subscriptions.values()):
-            items = subscription.monitored_item_srv
-            if isinstance(items, EventItems) and self._may_see(subscription.session_id, machine_id):
+            if subscription.owner.sees_machine(machine_id):
                 try:
-                    await items.report(occurrence, notifiers)
+                    subscription.report(occurrence, notifiers)
                 except Exception:
                     log.exception("%s could not be told of an event", subscription)
 
+    # --- the Subscription service set ---
 
-class EventItems(MonitoredItemService):
-    """The monitored items of one subscription."""
+    def create(self, owner: Owner, params: ua.CreateSubscriptionParameters) -> ua.CreateSubscriptionResult:
+        """Begin a subscription."""
+        if not self._has_room() or len(self._of(owner)) >= self.per_session:
+            raise ServiceError(_C.BadTooManySubscriptions)
+        terms = Terms.revise(params)
+        made = Subscription(self._new_id(), owner, terms, enabled=bool(params.PublishingEnabled), expired=self._expired)
+        self.subscriptions[made.id] = made
+        return ua.CreateSubscriptionResult(cast("ua.IntegerId", made.id), *_revised(terms))
 
-    def __init__(self, subscription: InternalSubscription, space: TheirAddressSpace, supertypes: Supertypes) -> None:
-        super().__init__(subscription, space)
-        self._supertypes = supertypes
-        self._overflows: dict[int, ua.EventFieldList] = {}
+    def modify(self, owner: Owner, params: ua.ModifySubscriptionParameters) -> ua.ModifySubscriptionResult:
+        """Have a subscription go on with other terms."""
+        subscription = self.find(owner, params.SubscriptionId)
+        subscription.modify(Terms.revise(params))
+        return ua.ModifySubscriptionResult(*_revised(subscription.terms))
 
-    async def report(self, occurrence: Occurrence, notifiers: Iterable[ua.NodeId], only: int | None = None) -> bool:
-        """Queue the event for the items of these nodes whose filters it passes; true if any node is watched."""
-        watching = [item for node in notifiers for item in self._monitored_events.get(node, ())]
-        for item_id in watching:
-            item = self._monitored_items.get(item_id)  # it may be deleted while another is told
-            if item is not None and only in {None, item_id}:
-                await self._report(occurrence, item_id, item)
-        return bool(watching)
+    def delete(self, owner: Owner, ids: Sequence[int]) -> list[ua.StatusCode]:
+        """End subscriptions; with the last one the session's Publish requests."""
+        return [status(self._delete(owner, subscription_id)) for subscription_id in some(ids)]
 
-    async def trigger_event(self, event: TheirEvent, mid: int | None = None) -> bool:
-        """Report an event made by asyncua itself, on the one node it names."""
-        fields = {
-            tuple((0, name) for name in path.split("/")): ua.Variant(value, event.data_types[path])
-            for path, value in vars(event).items()
-            if path in event.data_types and value is not None
-        }
-        occurrence = Occurrence(event_type=fields[((0, "EventType"),)].Value, fields=fields)
-        return await self.report(occurrence, (event.emitting_node,), mid)
+    def set_publishing_mode(self, owner: Owner, params: ua.SetPublishingModeParameters) -> list[ua.StatusCode]:
+        """Have subscriptions tell what they hear, or keep it to themselves."""
+        results = []
+        for subscription_id in some(params.SubscriptionIds):
+            subscription = self._get(owner, subscription_id)
+            if subscription is not None:
+                subscription.enabled = bool(params.PublishingEnabled)
+                subscription.keep()
+            results.append(status(_C.BadSubscriptionIdInvalid if subscription is None else _C.Good))
+        return results
 
-    async def _report(self, occurrence: Occurrence, item_id: int, item: MonitoredItemData) -> None:
-        if item.mode != ua.MonitoringMode.Reporting or not passes(
-            occurrence, item.filter.WhereClause, self._supertypes
-        ):
-            return
-        self._make_room(item_id, item)
-        await self.isub.enqueue_event(item_id, self._fields(occurrence, item), 0)
+    def publish(
+        self, owner: Owner, acknowledged: Iterable[ua.SubscriptionAcknowledgement], request: PublishRequest
+    ) -> None:
+        """Forget messages that arrived, and answer a Publish request when there is something to tell.
 
-    def _fields(self, occurrence: Occurrence, item: MonitoredItemData) -> ua.EventFieldList:
-        return ua.EventFieldList(item.client_handle, select(occurrence, item.filter.SelectClauses, self._supertypes))
+        Raises:
+            ServiceError: the session has no subscription, and nothing to be told of those it had.
+        """
+        self.check_publish(owner)
+        mine = self._of(owner)
+        for subscription in mine:
+            subscription.keep()
+        request.results = [status(self._acknowledge(owner, each)) for each in acknowledged]
+        owner.publisher.take(request, most=len(mine) + REQUESTS_BESIDE)
+        self._dismiss(owner)
 
-    def _make_room(self, item_id: int, item: MonitoredItemData) -> None:
-        """Leave out the oldest event of a full queue, and say so before the others (OPC 10000-4, 5.13.1.5)."""
-        queue = self.isub._triggered_events.get(item_id, [])  # noqa: SLF001 - asyncua has no other way to it
-        if len(queue) < item.queue_size:
-            return
-        if queue[0] is self._overflows.get(item_id):
-            del queue[1]
-        else:
-            queue[0] = self._overflows[item_id] = self._fields(_overflow(), item)
+    def check_publish(self, owner: Owner) -> None:
+        """Would there be anything to tell, ever.
 
-    def _create_events_monitored_item(self, params: ua.MonitoredItemCreateRequest) -> ua.MonitoredItemCreateResult:
-        node = params.ItemToMonitor.NodeId
-        checked = self._check_node(node) or check(params.RequestedParameters.Filter, self._supertypes)
-        if not checked.status.is_good():
-            return _told(ua.MonitoredItemCreateResult(StatusCode=checked.status), checked)
-        result, item = self._make_monitored_item_common(params)
-        result.RevisedQueueSize = item.queue_size = max(item.queue_size, LEAST_QUEUE)
-        self._commit_monitored_item(result, item)
-        self._monitored_events.setdefault(node, []).append(result.MonitoredItemId)
-        return _told(result, checked)
+        Raises:
+            ServiceError: no.
+        """
+        if not self._of(owner) and not owner.publisher.has_notices:
+            raise ServiceError(_C.BadNoSubscription)
 
-    async def _create_data_change_monitored_item(
-        self, params: ua.MonitoredItemCreateRequest
-    ) -> ua.MonitoredItemCreateResult:
-        checked = _check_for_values(params.RequestedParameters.Filter)
-        if not checked.status.is_good():
-            return ua.MonitoredItemCreateResult(StatusCode=checked.status)
-        return await super()._create_data_change_monitored_item(params)
+    def republish(self, owner: Owner, params: ua.RepublishParameters) -> ua.NotificationMessage:
+        """Send a message again."""
+        return self.find(owner, params.SubscriptionId).sent(params.RetransmitSequenceNumber)
 
-    def _modify_monitored_item(self, params: ua.MonitoredItemModifyRequest) -> ua.MonitoredItemModifyResult:
-        item = self._monitored_items.get(params.MonitoredItemId)
-        if item is None:
-            return ua.MonitoredItemModifyResult(StatusCode=status(ua.StatusCodes.BadMonitoredItemIdInvalid))
-        asked = params.RequestedParameters
-        is_of_events = any(params.MonitoredItemId in items for items in self._monitored_events.values())
-        checked = check(asked.Filter, self._supertypes) if is_of_events else _check_for_values(asked.Filter)
-        if not checked.status.is_good():
-            return _told(ua.MonitoredItemModifyResult(StatusCode=checked.status), checked)
-        item.filter = asked.Filter
-        item.client_handle = asked.ClientHandle
-        item.queue_size = max(self._revise_queue_size(asked.QueueSize), LEAST_QUEUE if is_of_events else 1)
-        result = ua.MonitoredItemModifyResult(
-            RevisedSamplingInterval=self.isub.data.RevisedPublishingInterval, RevisedQueueSize=item.queue_size
-        )
-        return _told(result, checked)
+    def transfer(self, owner: Owner, params: ua.TransferSubscriptionsParameters) -> list[ua.TransferResult]:
+        """Take over subscriptions of another session of the same user."""
+        return [
+            self._transfer(owner, subscription_id, initial_values=bool(params.SendInitialValues))
+            for subscription_id in some(params.SubscriptionIds)
+        ]
 
-    def _delete_monitored_items(self, mid: int) -> ua.StatusCode:
-        self._overflows.pop(mid, None)
-        return super()._delete_monitored_items(mid)
+    def leave(self, owner: Owner, *, delete: bool) -> None:
+        """The session ends; subscriptions that it leaves behind live until they expire or somebody takes them over."""
+        for subscription in self._of(owner) if delete else ():
+            self._drop(subscription)
+        owner.publisher.dismiss(_C.BadSessionClosed)
 
-    def _check_node(self, node: ua.NodeId) -> Checked | None:
-        """Why events cannot be had from a node, ``None`` if they can."""
-        read = self.aspace.read_attribute_value(node, ua.AttributeIds.EventNotifier)
-        if read.StatusCode is not None and not read.StatusCode.is_good():
-            return Checked(status=read.StatusCode)
-        bits = read.Value.Value if read.Value else 0
-        if not bits & ua.EventNotifier.SubscribeToEvents.mask:
-            return Checked(status=status(ua.StatusCodes.BadNotSupported))
-        return None
+    # --- inside ---
+
+    def find(self, owner: Owner, subscription_id: int) -> Subscription:
+        """The session's subscription, which lives anew.
+
+        Raises:
+            ServiceError: it has none with this id.
+        """
+        found = self._get(owner, subscription_id)
+        if found is None:
+            raise ServiceError(_C.BadSubscriptionIdInvalid)
+        found.keep()
+        return found
+
+    def _of(self, owner: Owner) -> list[Subscription]:
+        return [each for each in self.subscriptions.values() if each.owner is owner]
+
+    def _get(self, owner: Owner, subscription_id: int) -> Subscription | None:
+        found = self.subscriptions.get(subscription_id)
+        return found if found is not None and found.owner is owner else None
+
+    def _room(self, owner: Owner) -> int:
+        """How many more items the session may have."""
+        return self._items_per_session - sum(len(each.items) for each in self._of(owner))
+
+    def _has_room(self) -> bool:
+        """Is there room for one more; if need be, the oldest of those whose sessions have ended makes it."""
+        if len(self.subscriptions) >= self._most():
+            left = next((each for each in self.subscriptions.values() if each.owner.is_closed), None)
+            if left is None:
+                return False
+            self._drop(left)
+        return True
+
+    def _new_id(self) -> int:
+        """One that nobody guesses."""
+        while (made := secrets.randbits(32)) in self.subscriptions or not made:
+            pass
+        return made
+
+    def _drop(self, subscription: Subscription) -> None:
+        del self.subscriptions[subscription.id]
+        subscription.end()
+
+    def _expired(self, subscription: Subscription) -> None:
+        """Its client is gone, or asks too seldom; if it comes back it is told so."""
+        log.info("%s has expired: no Publish request in its lifetime", subscription)
+        owner = subscription.owner
+        self._drop(subscription)
+        owner.publisher.notify(subscription.farewell(_C.BadTimeout))
+        self._dismiss(owner)
+
+    def _dismiss(self, owner: Owner) -> None:
+        if not self._of(owner) and not owner.publisher.has_notices:
+            owner.publisher.dismiss(_C.BadNoSubscription)
+
+    def _delete(self, owner: Owner, subscription_id: int) -> int:
+        subscription = self._get(owner, subscription_id)
+        if subscription is None:
+            return _C.BadSubscriptionIdInvalid
+        self._drop(subscription)
+        self._dismiss(owner)
+        return _C.Good
+
+    def _acknowledge(self, owner: Owner, acknowledged: ua.SubscriptionAcknowledgement) -> int:
+        subscription = self._get(owner, acknowledged.SubscriptionId)
+        if subscription is None:
+            return _C.BadSubscriptionIdInvalid
+        return _C.Good if subscription.acknowledge(acknowledged.SequenceNumber) else _C.BadSequenceNumberUnknown
+
+    def _transfer(self, owner: Owner, subscription_id: int, *, initial_values: bool) -> ua.TransferResult:
+        subscription = self.subscriptions.get(subscription_id)
+        code = self._refusal(owner, subscription)
+        if subscription is None or code != _C.Good:
+            return ua.TransferResult(StatusCode=status(code))
+        before = subscription.owner
+        if before is not owner:
+            subscription.give(owner, initial_values=initial_values)
+            before.publisher.notify(subscription.farewell(_C.GoodSubscriptionTransferred))
+            self._dismiss(before)
+        return ua.TransferResult(AvailableSequenceNumbers=cast("list[ua.Counter]", subscription.available()))
+
+    def _refusal(self, owner: Owner, subscription: Subscription | None) -> int:
+        """Why a subscription cannot be taken over; Good if it can."""
+        if subscription is None:
+            return _C.BadSubscriptionIdInvalid
+        if subscription.owner is owner:
+            return _C.Good
+        if not _same_client(owner, subscription.owner):
+            return _C.BadUserAccessDenied
+        if len(self._of(owner)) >= self.per_session:
+            return _C.BadTooManySubscriptions
+        return _C.BadTooManyMonitoredItems if len(subscription.items) > self._room(owner) else _C.Good
 
 
-def _overflow() -> Occurrence:
-    """That events were left out: not filtered, and in no history, since it is of one item."""
-    fields = base_fields(
-        event_id=uuid.uuid4().bytes,
-        event_type=OVERFLOW_TYPE,
-        source=SERVER,
-        source_name="Server",
-        at=datetime.now(UTC),
-        message="more happened than the queue holds; the oldest events are left out",
-        severity=OVERFLOW_SEVERITY,
+def _revised(terms: Terms) -> tuple[ua.Duration, ua.Counter, ua.Counter]:
+    return (
+        cast("ua.Duration", terms.interval_s * 1000.0),
+        cast("ua.Counter", terms.lifetime),
+        cast("ua.Counter", terms.keep_alive),
     )
-    return Occurrence(event_type=node_id(OVERFLOW_TYPE), fields=fields)
 
 
-def _check_for_values(wanted: object) -> Checked:
-    """May a value be watched with this filter."""
-    fits = not wanted or isinstance(wanted, ua.DataChangeFilter)  # a null structure is false
-    return Checked(status=status(ua.StatusCodes.Good if fits else ua.StatusCodes.BadMonitoredItemFilterUnsupported))
-
-
-def _told(result: _Result, checked: Checked) -> _Result:
-    if checked.result is not None:
-        result.FilterResult = checked.result
-    return result
+def _same_client(one: Owner, other: Owner) -> bool:
+    """Do two sessions act for the same user; of anonymous ones, is it the same application (OPC 10000-4, 5.14.7.1)."""
+    names = one.user.name, other.user.name
+    if names == (ANONYMOUS, ANONYMOUS):
+        return bool(one.application_uri) and one.application_uri == other.application_uri
+    return names[0] is not None and names[0] == names[1]

@@ -271,7 +271,7 @@ async def test_queues_are_as_long_as_told(client: Client) -> None:
 
 async def test_there_are_as_many_subscriptions_as_told(client: Client) -> None:
     most = await told(client, 24096)
-    assert await told(client, 24098) == most
+    most = min(await told(client, 24098), most)
     made = [await client.create_subscription(600_000, Silent()) for _ in range(most)]
     assert await refused(client.create_subscription(600_000, Silent())) == Codes.BadTooManySubscriptions
     await client.uaclient.delete_subscriptions([each.subscription_id for each in made if each.subscription_id])
