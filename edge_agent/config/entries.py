@@ -86,6 +86,17 @@ class UserEntry(Struct, frozen=True):
     password_file: SecretText | None = None
 
 
+class LimitsEntry(Struct, frozen=True):
+    """How much clients may take of the endpoint. ``max_message_bytes`` is a request's, the last two a session's."""
+
+    max_connections: Annotated[int, Meta(ge=2, le=1000)] | None = None
+    activation_timeout_s: Annotated[float, Meta(ge=1, le=60)] | None = None
+    max_message_bytes: Annotated[int, Meta(ge=8192, le=16 * 1024 * 1024)] | None = None
+    max_sessions_per_user: Annotated[int, Meta(ge=1, le=1000)] | None = None
+    max_subscriptions: Annotated[int, Meta(ge=1, le=1000)] | None = None
+    max_monitored_items: Annotated[int, Meta(ge=1, le=100_000)] | None = None
+
+
 class OpcUaEntry(Struct, frozen=True):
     """The OPC UA endpoint."""
 
@@ -96,6 +107,7 @@ class OpcUaEntry(Struct, frozen=True):
     anonymous: bool | None = None
     users: list[UserEntry] | None = None
     client_certificates: ClientCertificates | None = None
+    limits: LimitsEntry | None = None
 
 
 class HttpEntry(Struct, frozen=True):

@@ -12,7 +12,7 @@ from msgspec.structs import asdict, replace
 from ..model import DEFAULT_STATE_TABLE, Aftermath, Choice, Situation, StateRow, StateTable, UnreachableRow
 from ..poller import Polling
 from ..secret import Secret
-from ..sinks.opcua.options import OpcUaOptions, OpcUaUser
+from ..sinks.opcua.options import OPEN_TO_ALL, Limits, OpcUaOptions, OpcUaUser
 from .aggregator import Draft
 from .entries import HttpEntry, OpcUaEntry, PollingEntry, UserEntry
 from .options import HttpOptions
@@ -28,10 +28,18 @@ def read_opcua(report: Report, entry: OpcUaEntry | None, drafts: Sequence[Draft]
     entry = entry or OpcUaEntry()
     port, or_next, extra = _ports(report, entry, drafts)
     users = _users(report, entry.users or (), secrets)
-    if not report.failed and not (entry.anonymous or users or any(draft.mes_ids for draft in drafts)):
+    mes_ids = frozenset(mes_id for draft in drafts for mes_id in draft.mes_ids)
+    if not report.failed and not (entry.anonymous or users or mes_ids):
         report.warning(("opcua",), 'no client can log in; add a user to opcua.users, or set "anonymous": true')
+    if entry.anonymous:
+        report.warning(
+            ("opcua", "anonymous"), f"{OPEN_TO_ALL}; set it to false, and let clients log in with a password"
+        )
+    limits = Limits(**_given(entry.limits, Limits.__struct_fields__)) if entry.limits else Limits()
     given = _given(entry, ("bind", "hostname", "anonymous", "client_certificates"))
-    return OpcUaOptions(port=port, port_or_next=or_next, extra_ports=extra, users=users, **given)
+    return OpcUaOptions(
+        port=port, port_or_next=or_next, extra_ports=extra, users=users, mes_ids=mes_ids, limits=limits, **given
+    )
 
 
 def read_http(report: Report, entry: HttpEntry | None, opcua: OpcUaOptions) -> HttpOptions:

@@ -9,6 +9,9 @@ from msgspec.structs import replace
 
 from ...secret import Secret
 
+OPEN_TO_ALL = "everybody who reaches the OPC UA port reads everything, without password and encryption"
+"""What ``anonymous`` means, for every place that says how the agent is."""
+
 
 class ClientCertificates(enum.StrEnum):
     """Which client certificates may open a secure channel."""
@@ -58,9 +61,15 @@ class OpcUaOptions(Struct, frozen=True, kw_only=True):
     limits: Limits = Limits()
 
     def reloaded(self, new: OpcUaOptions) -> OpcUaOptions:
-        """What is in force after a reload: the users, and that the endpoint is no longer open. Nothing is opened."""
-        anonymous = self.anonymous and new.anonymous
-        return replace(self, users=new.users, mes_ids=new.mes_ids, anonymous=anonymous)
+        """What is in force after a reload: the users, and whatever lets fewer in. Nothing is opened."""
+        trusted = ClientCertificates.TRUSTED in {self.client_certificates, new.client_certificates}
+        return replace(
+            self,
+            users=new.users,
+            mes_ids=new.mes_ids,
+            anonymous=self.anonymous and new.anonymous,
+            client_certificates=ClientCertificates.TRUSTED if trusted else ClientCertificates.ANY,
+        )
 
     def differs_in_more_than_users(self, other: OpcUaOptions) -> bool:
         """True if a restart is needed for all of it."""

@@ -24,7 +24,7 @@ from edge_agent.model import (
 )
 from edge_agent.poller import Polling
 from edge_agent.secret import Secret
-from edge_agent.sinks.opcua.options import ClientCertificates, OpcUaOptions
+from edge_agent.sinks.opcua.options import ClientCertificates, Limits, OpcUaOptions
 from edge_agent.sources.octoprint import OctoPrintOptions
 
 from .conftest import KEY, OTHER_KEY, PASSWORD, Folder, machine
@@ -122,6 +122,9 @@ def test_mes_ids_keep_order_and_multiplicity(folder: Folder) -> None:
     assert folder.load().machines[0].machine.mes_ids == (3, -1, 3)
 
 
+MES_1 = OpcUaOptions(mes_ids=frozenset({1}))
+
+
 def opcua(folder: Folder, ports: list[Any], settings: dict[str, Any] | None = None) -> tuple[Config, list[str]]:
     machines = [machine(url=f"http://h{number}", umati_server_port=port) for number, port in enumerate(ports)]
     folder.write({"machines": machines, "opcua": settings})
@@ -132,15 +135,28 @@ def opcua(folder: Folder, ports: list[Any], settings: dict[str, Any] | None = No
 @pytest.mark.parametrize(
     ("ports", "expected"),
     [
-        ([None, None], OpcUaOptions()),
-        ([4850, None, 4850], OpcUaOptions(port=4850)),
-        (["4850"], OpcUaOptions(port=4850)),
-        (["4850+"], OpcUaOptions(port=4850, port_or_next=True)),
-        ([4851, "4850+", 4851], OpcUaOptions(port=4851, extra_ports=(4850,))),
+        ([None, None], MES_1),
+        ([4850, None, 4850], replace(MES_1, port=4850)),
+        (["4850"], replace(MES_1, port=4850)),
+        (["4850+"], replace(MES_1, port=4850, port_or_next=True)),
+        ([4851, "4850+", 4851], replace(MES_1, port=4851, extra_ports=(4850,))),
     ],
 )
 def test_port_hints(folder: Folder, ports: list[Any], expected: OpcUaOptions) -> None:
     assert opcua(folder, ports)[0].opcua == expected
+
+
+def test_every_mes_id_of_every_machine_has_a_user(folder: Folder) -> None:
+    folder.write([machine(mes_id=[3, -1, 3]), machine(url="http://b", mes_id=2), machine(url="http://c", mes_id=[])])
+    assert folder.load().opcua.mes_ids == frozenset({-1, 2, 3})
+
+
+def test_an_endpoint_that_is_open_to_all_is_warned_about_at_every_look(folder: Folder) -> None:
+    folder.write({"machines": [machine()], "opcua": {"anonymous": True}})
+    for _ in range(2):
+        [warning] = folder.load().warnings
+        assert warning.path == "opcua.anonymous"
+        assert "everybody who reaches the OPC UA port reads everything" in warning.text
 
 
 def test_several_ports_are_warned_about(folder: Folder) -> None:
@@ -151,7 +167,7 @@ def test_several_ports_are_warned_about(folder: Folder) -> None:
 
 def test_explicit_port_wins(folder: Folder) -> None:
     config, warnings = opcua(folder, [4840, 4841], {"port": "4841+", "extra_ports": [4843, 4841]})
-    assert config.opcua == OpcUaOptions(port=4841, port_or_next=True, extra_ports=(4843,))
+    assert config.opcua == replace(MES_1, port=4841, port_or_next=True, extra_ports=(4843,))
     assert warnings == [
         "machines[0].umati_server_port: opcua.port (4841) is used and 4840 is not; delete umati_server_port"
     ]
@@ -177,6 +193,7 @@ def test_settings(folder: Folder) -> None:
                 "bind": "::",
                 "anonymous": True,
                 "client_certificates": "trusted",
+                "limits": {"max_connections": 8, "activation_timeout_s": 2.5, "max_subscriptions": None},
                 "users": [{"name": "scada", "password_file": "p.txt"}, {"name": "b", "password": PASSWORD}],
             },
             "http": {"enabled": False, "port": 4840},
@@ -190,13 +207,14 @@ def test_settings(folder: Folder) -> None:
     config = folder.load()
     assert config.polling == Polling(interval_s=2)
     assert config.opcua.client_certificates is ClientCertificates.TRUSTED
+    assert config.opcua.limits == Limits(max_connections=8, activation_timeout_s=2.5)
     assert [user.password.reveal() for user in config.opcua.users] == [PASSWORD, PASSWORD]
     assert config.machines[0].machine.identification.year_of_construction == 2019
     paused = replace(DEFAULT_STATE_TABLE.rows[MachineState.PAUSED], mes_status=MesStatus.STOPPED)
     assert config.states.rows[MachineState.PAUSED] == paused
     assert config.states.rows[MachineState.DONE] == DEFAULT_STATE_TABLE.rows[MachineState.DONE]
     assert config.states.unreachable == UnreachableRow(mes_status=MesStatus.OFFLINE, stack_light=StackLight.YELLOW)
-    assert [warning.path for warning in config.warnings] == ["opcua.users[1].password"]
+    assert [warning.path for warning in config.warnings] == ["opcua.anonymous", "opcua.users[1].password"]
     assert config.watched_files == (folder.config, folder.path / "p.txt")
 
 
