@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import cast
+from functools import partial
+from typing import Any, NamedTuple, cast
 
 from asyncua import ua
 from msgspec.structs import replace
@@ -36,6 +37,28 @@ _STATES = {
 }
 
 
+class Place(NamedTuple):
+    """One node that shows an item, and how."""
+
+    path: str
+    kind: ua.VariantType
+    is_list: bool
+    convert: Callable[[Any], object] | None
+
+    def variant(self, value: object) -> ua.Variant:
+        """A value as the node shows it."""
+        if value is not None and self.convert is not None:
+            value = self.convert(value)
+        return values.variant(self.kind, value, is_list=self.is_list)
+
+
+class Shown(NamedTuple):
+    """An item, and the nodes that show it."""
+
+    item: DataItem
+    places: tuple[Place, ...]
+
+
 class MachineNodes:
     """The nodes of one machine, below ``Objects/Machines``.
 
@@ -47,6 +70,7 @@ class MachineNodes:
         self._type = machine_type
         self.display = observation.display_name
         self._heaters: dict[str, None] = {}
+        self._shown: tuple[Shown, ...] = ()
         self._written: dict[str, Reading] = {}
         self._light: StackLight | None = None
         self._recent: tuple[JobRun, ...] | None = None
@@ -65,14 +89,15 @@ class MachineNodes:
         grown = self._grow(observation)
         if grown or not self._written:
             await self._write_text(f"{PROCESS}/NodeVersion", node_version())
-        for item in (*ITEMS, *(item for heater in self._heaters for item in heater_items(heater))):
-            reading = read(item, observation)
-            written = self._written.get(item.id)
+        for shown in self._shown:
+            reading = read(shown.item, observation)
+            written = self._written.get(shown.item.id)
             if written is None or written.value != reading.value or written.quality is not reading.quality:
                 if written is not None and reading.quality is Quality.UNCERTAIN and written.value == reading.value:
                     reading = replace(reading, at=written.at)  # the old value, the old time
-                self._written[item.id] = reading
-                await self._write(item, reading)
+                self._written[shown.item.id] = reading
+                for place in shown.places:
+                    await self.instance.write(place.path, values.data_value(place.variant(reading.value), reading))
         await self._show_blinking(observation.stack_light)
         await self._show_jobs(observation.recent)
         if observation.display_name != self.display:
@@ -85,31 +110,29 @@ class MachineNodes:
         new = [heater for heater in heaters(observation.snapshot) if heater not in self._heaters]
         new = new[: MAX_HEATERS - len(self._heaters)]
         self._heaters |= dict.fromkeys(new)
-        if new or not self._written:
+        if new or not self._shown:
             self.instance.template = self._type.template(tuple(self._heaters))
+            items = (*ITEMS, *(item for heater in self._heaters for item in heater_items(heater)))
+            self._shown = tuple(Shown(item, tuple(self._places(item))) for item in items)
         return bool(new)
 
-    async def _write(self, item: DataItem, reading: Reading) -> None:
-        for path, value in self._places(item, reading):
-            await self.instance.write(path, values.data_value(value, reading))
-
-    def _places(self, item: DataItem, reading: Reading) -> Iterator[tuple[str, ua.Variant]]:
-        """The nodes that show an item, and what each of them shows."""
+    def _places(self, item: DataItem) -> Iterator[Place]:
+        """The nodes that show an item."""
         if item.id in _STATES:
             state = f"{item.id}/CurrentState"
-            for path, value in zip((state, f"{state}/Id", f"{state}/Number"), _state(item, reading.value), strict=True):
-                yield path, self._variant(path, item, value)
-            return
-        path = _path(item)
-        yield path, self._variant(path, item, reading.value)
+            yield self._place(state, item, _label)
+            yield self._place(f"{state}/Id", item, partial(_state_node, *_STATES[item.id]))
+            yield self._place(f"{state}/Number", item)
+        else:
+            yield self._place(_path(item), item)
 
-    def _variant(self, path: str, item: DataItem, value: object) -> ua.Variant:
-        """A value as the node's DataType has it."""
+    def _place(self, path: str, item: DataItem, convert: Callable[[Any], object] | None = None) -> Place:
+        """One node, and how it shows the item: in the type that the model gives it."""
         data_type = self.instance.template[path].row.data_type
         kind = values.built_in(self.instance.space.nodeset, data_type)
-        if value is not None and data_type == values.DURATION and item.unit is not None:
-            value = values.milliseconds(value, item.unit)
-        return values.variant(kind, value, is_list=item.kind is Kind.NUMBERS)
+        if data_type == values.DURATION and item.unit is not None:
+            convert = partial(values.milliseconds, unit=item.unit)
+        return Place(path, kind, item.kind is Kind.NUMBERS, convert)
 
     async def _show_blinking(self, light: StackLight) -> None:
         if light is not self._light:
@@ -136,12 +159,12 @@ class MachineNodes:
         await self.instance.write(path, ua.DataValue(value, SourceTimestamp=now))
 
 
-def _state(item: DataItem, value: object) -> tuple[ua.LocalizedText | None, ua.NodeId | None, int | None]:
-    """What CurrentState, its Id and its Number are."""
-    if not isinstance(value, Choice):
-        return None, None, None
-    namespace, states = _STATES[item.id]
-    return wire.localized((value.label, "en")), wire.node_id(Key(namespace, states[value])), int(value)
+def _label(choice: Choice) -> ua.LocalizedText:
+    return wire.localized((choice.label, "en"))
+
+
+def _state_node(namespace: int, states: Mapping[int, int], choice: Choice) -> ua.NodeId:
+    return wire.node_id(Key(namespace, states[choice]))
 
 
 def _path(item: DataItem) -> str:

@@ -36,6 +36,7 @@ class Mirror:
         self._agent = AgentObject(space)
         self._subscriptions = subscriptions
         self._mes_ids: dict[str, tuple[int, ...]] = {}
+        self._reachable: dict[str, bool] = {}
 
     async def follow(self, store: Store, watch: Watch) -> None:
         """Take over what changed since the last turn, then report what happened: an event finds its values there."""
@@ -45,11 +46,9 @@ class Mirror:
                 await self._follow_machine(machine_id, store.latest(machine_id))
         for event in happened:
             await self._report(event)
-        observations = store.observations()
-        self._agent.organise(self._by_mes_id(observations))
         if store.agent is not None:
-            reachable = sum(observation.reachable for observation in observations)
-            await self._agent.update(store.agent, machines=len(observations), reachable=reachable)
+            reachable = sum(self._reachable.values())
+            await self._agent.update(store.agent, machines=len(self._reachable), reachable=reachable)
 
     def machines_at(self, node: ua.NodeId) -> Collection[str] | None:
         """The machines of whose events a node tells, ``None`` if of none.
@@ -78,8 +77,10 @@ class Mirror:
 
     async def _follow_machine(self, machine_id: str, observation: Observation | None) -> None:
         machine = self._folder.get(machine_id)
+        before = self._mes_ids.get(machine_id)
         if observation is not None:
             self._mes_ids[machine_id] = observation.machine.mes_ids  # before anybody can look
+            self._reachable[machine_id] = observation.reachable
         if observation is not None and machine is None:
             machine = await self._folder.add(observation)
             await self._report_change(machine, _VERBS.NodeAdded, _VERBS.ReferenceAdded, f"{machine_id} was added")
@@ -90,7 +91,10 @@ class Mirror:
         elif observation is None and machine is not None:
             await self._folder.remove(machine_id)
             await self._report_change(machine, _VERBS.NodeDeleted, _VERBS.ReferenceDeleted, f"{machine_id} was removed")
-            del self._mes_ids[machine_id]  # only now: who must not know of it is not to hear of its end either
+            # Only now: who must not know of it is not to hear of its end either.
+            del self._mes_ids[machine_id], self._reachable[machine_id]
+        if before != self._mes_ids.get(machine_id):
+            self._agent.organise(self._by_mes_id())
 
     async def _report(self, event: Event) -> None:
         machine = self._folder.get(event.machine_id)
@@ -105,12 +109,10 @@ class Mirror:
     async def _tell(self, occurrence: Occurrence, machine_id: str) -> None:
         await self._subscriptions.report(occurrence, [node_id(SERVER)], machine_id=machine_id)
 
-    def _by_mes_id(self, observations: list[Observation]) -> dict[int, tuple[Instance, ...]]:
+    def _by_mes_id(self) -> dict[int, tuple[Instance, ...]]:
         """The machines of each MES instance."""
         found: dict[int, tuple[Instance, ...]] = {}
-        for observation in observations:
-            machine = self._folder.get(observation.machine.id)
-            if machine is not None:
-                for mes_id in observation.machine.mes_ids:
-                    found[mes_id] = (*found.get(mes_id, ()), machine.instance)
+        for machine in self._folder:
+            for mes_id in self._mes_ids[str(machine.root.identifier)]:
+                found[mes_id] = (*found.get(mes_id, ()), machine.instance)
         return found

@@ -64,9 +64,9 @@ def variant(kind: ua.VariantType, value: object, *, is_list: bool = False) -> ua
     return ua.Variant(value, kind)
 
 
-def milliseconds(value: object, unit: Unit) -> float:
+def milliseconds(value: float, unit: Unit) -> float:
     """A length of time as a Duration has it (OPC 10000-3, 8.13), whatever the item's unit."""
-    return float(cast("float", value)) * _PER_MILLISECOND[unit]
+    return value * _PER_MILLISECOND[unit]
 
 
 @lru_cache(maxsize=64)
