@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Never
 
 from asyncua import Server, ua
-from asyncua.server.binary_server_asyncio import BinaryServer
 from msgspec.structs import replace
 
 from ... import __version__
@@ -19,16 +18,21 @@ from ...errors import UnavailableError
 from ...health import Health
 from ...journal import Journal
 from ...store import Store
-from . import security, server_object, structures
+from . import security, server_object, shutdown, structures
 from .address_space import AddressSpace
+from .counted_buffer import bound_decoding
 from .inner import InnerServer
 from .job_methods import JobMethods
+from .listener import Listener
 from .machine_type import MachineType
 from .metadata import describe_namespaces
 from .mirror import Mirror
 from .namespaces import application_uri, namespaces
 from .nodeset import Nodeset
 from .options import OpcUaOptions
+from .reception import Reception
+from .trust import TrustList
+from .users import Users
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +81,7 @@ class OpcUaSink:
         """
         self.port = self._free_port()
         space, machine_type = await asyncio.to_thread(_load_models)
-        inner = InnerServer(space, security.Users(lambda: self._options))
+        inner = InnerServer(space, security.Users(lambda: self._options), limits=self._options.limits)
         mirror = Mirror(space, machine_type, inner.events)
         inner.served.mes_ids_of = mirror.mes_ids_of
         if self._journal is not None:
@@ -85,11 +89,11 @@ class OpcUaSink:
             inner.remember(self._journal, machines_at=mirror.machines_at, name_of=mirror.name_of)
         server = await self._prepare(inner, space)
         heartbeat = self._health.register("OPC UA endpoint", deadline_s=_DEADLINE_S)
-        listeners: list[BinaryServer] = []
+        listener = self._listener(server)
         try:
             with store.watch() as watch:
                 await mirror.follow(store, watch)
-                listeners = await self._listen(server)
+                await self._listen(server, listener)
                 log.info("OPC UA endpoint: %s", self.url)
                 self.ready.set()
                 while True:
@@ -103,8 +107,8 @@ class OpcUaSink:
                     heartbeat.beat()
         finally:
             self._health.forget("OPC UA endpoint")
-            for listener in listeners:
-                await listener.stop()
+            await shutdown.announce(inner)
+            await listener.close()
             await server.stop()
 
     async def _prepare(self, inner: InnerServer, space: AddressSpace) -> Server:
@@ -126,20 +130,27 @@ class OpcUaSink:
         await security.load_certificate(server, self._certificate_folder, application_uri=uri, hostname=self._hostname)
         return server
 
-    async def _listen(self, server: Server) -> list[BinaryServer]:
-        """Open every port; the first is the server's own, the others serve the same address space."""
-        extra: list[BinaryServer] = []
-        port = self.port
-        try:
-            await server.start()
-            for port in self._options.extra_ports:
-                listener = BinaryServer(server.iserver, self._options.bind, port, server.limits)
-                listener.set_policies(server._policies)  # noqa: SLF001 - asyncua has one listener per server
-                await listener.start()
-                extra.append(listener)
-        except OSError as error:
-            raise _port_error(self._options.bind, port, error) from error
-        return extra
+    def _listener(self, server: Server) -> Listener:
+        trust = TrustList(self._certificate_folder, mode=lambda: self._options.client_certificates)
+        bound_decoding()
+        reception = Reception(
+            server.iserver,
+            limits=self._options.limits,
+            policies=server._policies,  # noqa: SLF001 - asyncua fills it in when it starts
+            users=Users(lambda: self._options),
+            check_certificate=trust.check,
+        )
+        return Listener(reception)
+
+    async def _listen(self, server: Server, listener: Listener) -> None:
+        """Open every port, all on the same address space."""
+        await server._setup_server_nodes()  # noqa: SLF001 - its start opens a port, with a listener of its own
+        await server.iserver.start()
+        for port in (self.port, *self._options.extra_ports):
+            try:
+                await listener.open(self._options.bind, port)
+            except OSError as error:
+                raise _port_error(self._options.bind, port, error) from error
 
     def _free_port(self) -> int:
         """The port to listen on.

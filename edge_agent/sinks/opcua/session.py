@@ -57,14 +57,6 @@ class Session(SubscribingSession):
         """The address space without what is not to be seen."""
         return Sight(self._served.space, self.sees)
 
-    async def create_session(
-        self, params: ua.CreateSessionParameters, sockname: tuple[str, int] | None = None
-    ) -> ua.CreateSessionResult:
-        """Come in, unless the house is full: connections are limited for each listener, sessions for all of them."""
-        if len(self.iserver._external_sessions) > self.iserver.max_connections:  # noqa: SLF001 - this one is in it
-            raise ServiceError(ua.StatusCodes.BadTooManySessions)
-        return await super().create_session(params, sockname)
-
     async def close_session(self, delete_subs: bool = True) -> None:
         """Go, and forget what was still to be read."""
         await super().close_session(delete_subs)

@@ -1,0 +1,166 @@
+"""How a session comes to be, who may take it to another connection, and when it ends (OPC 10000-4, 5.7).
+
+What is wrong with asyncua's own (2.1.0), each with a test in `tests/unit/opcua/test_transport_session.py`:
+
+* the authentication token is a counter, and any request may go without the right one;
+* whoever knows one takes the session over, with another certificate, as another user, over a channel less secure;
+* a session that is never activated is never forgotten, and one connection may create any number;
+* when the former connection of a session ends, so does the session, though it has moved.
+"""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from collections.abc import Iterable
+from typing import Any, Protocol, cast
+
+from asyncua import ua
+from asyncua.common.utils import ServiceError, create_nonce
+from asyncua.crypto.permission_rules import User
+from asyncua.server.address_space import AddressSpace
+from asyncua.server.internal_server import InternalServer
+from asyncua.server.internal_session import InternalSession, SessionState
+from asyncua.server.subscription_service import SubscriptionService
+from msgspec import Struct
+
+TOKEN_BYTES = 32
+
+
+class Security(Struct, frozen=True, kw_only=True):
+    """Of a secure channel: what a session that moves must find again."""
+
+    certificate: bytes
+    mode: ua.MessageSecurityMode
+
+
+class Carrier(Protocol):
+    """The connection that a session's requests come by."""
+
+    @property
+    def security(self) -> Security:
+        """Of its channel."""
+
+    def let_go(self, session: LivingSession, code: int) -> None:
+        """The session's requests come by it no longer; those that wait are answered with this status code."""
+
+
+class LivingSession(InternalSession):
+    """A session that no other client can guess, take or leave lying about.
+
+    Attributes:
+        carrier: the connection its requests come by; ``None`` while it waits for its client to connect again.
+        most_response_bytes: what the client takes at once; 0 is no limit.
+    """
+
+    def __init__(
+        self,
+        server: InternalServer,
+        aspace: AddressSpace,
+        submgr: SubscriptionService,
+        name: str,
+        *,
+        user: User,
+        external: bool,
+    ) -> None:
+        super().__init__(server, aspace, submgr, name, user=user, external=False)
+        self.external = external
+        self.session_id = ua.NodeId(cast("Any", uuid.uuid4()), cast("ua.Int16", 1))
+        self.auth_token = ua.NodeId(cast("Any", secrets.token_bytes(TOKEN_BYTES)), cast("ua.Int16", 0))
+        self.carrier: Carrier | None = None
+        self.most_response_bytes = 0
+        self._first_security: Security | None = None
+        if external:
+            server.register_external_session(self)
+
+    async def begin(
+        self, params: ua.CreateSessionParameters, carrier: Carrier, sockname: tuple[str, int]
+    ) -> ua.CreateSessionResult:
+        """CreateSession."""
+        self.carrier, self._first_security = carrier, carrier.security
+        self.most_response_bytes = params.MaxResponseMessageSize or 0
+        # Certificates are checked with the channel's, which a client cannot leave out.
+        params.ClientCertificate = cast("Any", None)
+        return await self.create_session(params, sockname)
+
+    def has_subscriptions(self) -> bool:
+        """Is there anything to wait for its client for."""
+        subscriptions = self.subscription_service.subscriptions.values()
+        return any(subscription.session_id == self.session_id for subscription in subscriptions)
+
+    def check_may_move(self, carrier: Carrier) -> None:
+        """May it be activated over this connection.
+
+        Raises:
+            ServiceError: BadSessionIdInvalid, BadSecurityChecksFailed.
+        """
+        if self.state == SessionState.Closed or (carrier is not self.carrier and not self.is_activated()):
+            raise ServiceError(ua.StatusCodes.BadSessionIdInvalid)
+        if carrier.security != self._first_security:
+            raise ServiceError(ua.StatusCodes.BadSecurityChecksFailed)
+
+    def admit(self, user: User, carrier: Carrier) -> ua.ActivateSessionResult:
+        """ActivateSession, after the log-in.
+
+        Raises:
+            ServiceError: BadSessionIdInvalid, BadIdentityChangeNotSupported.
+        """
+        self.check_may_move(carrier)
+        if self.is_activated() and user.name != self.user.name:
+            raise ServiceError(ua.StatusCodes.BadIdentityChangeNotSupported)
+        former, self.carrier = self.carrier, carrier
+        if former is not None and former is not carrier:
+            former.let_go(self, ua.StatusCodes.BadSecureChannelClosed)
+        self.user = user
+        self.state = SessionState.Activated
+        self.nonce = create_nonce(32)
+        self.touch()
+        self._start_timeout_watchdog()
+        result = ua.ActivateSessionResult()
+        result.ServerNonce = cast("ua.ByteString", self.nonce)
+        return result
+
+    async def close_session(self, delete_subs: bool = True) -> None:
+        """End; its connection need not."""
+        carrier, self.carrier = self.carrier, None
+        await super().close_session(delete_subs)
+        if carrier is not None:
+            carrier.let_go(self, ua.StatusCodes.BadSessionClosed)
+
+
+def sessions_of(server: InternalServer) -> list[LivingSession]:
+    """Those of clients, the oldest first."""
+    sessions: Iterable[InternalSession] = server._external_sessions.values()  # noqa: SLF001 - asyncua has no other way
+    return [session for session in sessions if isinstance(session, LivingSession)]
+
+
+async def make_room(server: InternalServer, *, most: int) -> None:
+    """Let one more session in: for one that never logged in, or whose client has gone, there is no place then.
+
+    Raises:
+        ServiceError: BadTooManySessions.
+    """
+    sessions = sessions_of(server)
+    if len(sessions) < most:
+        return
+    dispensable = [session for session in sessions if not session.is_activated()]
+    dispensable += [session for session in sessions if session.is_activated() and session.carrier is None]
+    if not dispensable:
+        raise ServiceError(ua.StatusCodes.BadTooManySessions)
+    await dispensable[0].close_session()
+
+
+async def make_room_for(user: User, session: LivingSession, *, most: int) -> None:
+    """Let a user log in once more, in place of a session whose client has gone if need be.
+
+    Raises:
+        ServiceError: BadTooManySessions.
+    """
+    same = [other for other in sessions_of(session.iserver) if other is not session and other.is_activated()]
+    same = [other for other in same if other.user.name == user.name]
+    if len(same) < most:
+        return
+    gone = next((other for other in same if other.carrier is None), None)
+    if gone is None:
+        raise ServiceError(ua.StatusCodes.BadTooManySessions)
+    await gone.close_session()
