@@ -57,7 +57,25 @@ def parser() -> argparse.ArgumentParser:
     )
 
     commands.add_parser("schema", help="JSON Schema of config.json")
+
+    credentials = commands.add_parser(
+        "credentials", parents=[files], help="the OPC UA users of the MES instances and their passwords"
+    )
+    credentials.add_argument("--rotate", metavar="USER", help="make a new password for this user")
+    credentials.add_argument("--json", action="store_true", help="the same as JSON")
+    _add_trust(commands.add_parser("trust", help="which OPC UA clients' certificates are trusted"))
     return top
+
+
+def _add_trust(trust: argparse.ArgumentParser) -> None:
+    acts = trust.add_subparsers(dest="act", required=True, metavar="ACT")
+    state = argparse.ArgumentParser(add_help=False)
+    state.add_argument("--state-dir", type=Path, default=STATE_DIR, metavar="DIR", help="default: %(default)s")
+    listing = acts.add_parser("list", parents=[state], help="those that are trusted, were turned away, are revoked")
+    listing.add_argument("--json", action="store_true", help="the same as JSON")
+    for act, sentence in (("approve", "trust a certificate"), ("revoke", "never let a certificate in again")):
+        acting = acts.add_parser(act, parents=[state], help=sentence)
+        acting.add_argument("fingerprint", help="its first 8 or more digits")
 
 
 def _number(kind: type[int | float], least: float, most: float) -> Callable[[str], float]:
@@ -112,6 +130,23 @@ def _dispatch(options: argparse.Namespace) -> ExitCode:
             from .demo import demo  # noqa: PLC0415
 
             return demo(printers=options.printers, port=options.port, speed=options.speed, out=sys.stdout)
+        case "credentials":
+            from .credentials import credentials  # noqa: PLC0415
+
+            return credentials(
+                config_path=options.config,
+                state_dir=options.state_dir,
+                rotate=options.rotate,
+                as_json=options.json,
+                out=sys.stdout,
+            )
+        case "trust":
+            from . import trust  # noqa: PLC0415
+
+            if options.act == "list":
+                return trust.list_trust(state_dir=options.state_dir, as_json=options.json, out=sys.stdout)
+            act = trust.approve if options.act == "approve" else trust.revoke
+            return act(options.fingerprint, state_dir=options.state_dir, out=sys.stdout)
         case _:
             from .schema import schema  # noqa: PLC0415
 

@@ -24,12 +24,12 @@ from msgspec import Struct
 from ...errors import UnavailableError
 from .attempts import Attempts, Count
 from .credentials import Credentials
+from .names import mes_user
 from .options import OpcUaOptions
 from .passwords import matches
 
 log = logging.getLogger(__name__)
 
-PREFIX = "mes-"
 REFUSAL_DELAY_S = 1.0
 _LONGEST_PASSWORD = 1024
 
@@ -93,7 +93,7 @@ class Users:
         Raises:
             UnavailableError: the files cannot be read or written.
         """
-        names = [f"{PREFIX}{mes_id}" for mes_id in sorted(self._options().mes_ids)]
+        names = [mes_user(mes_id) for mes_id in sorted(self._options().mes_ids)]
         if self._credentials is None or not names:
             return
         loop = asyncio.get_running_loop()
@@ -187,7 +187,7 @@ class Users:
         hashes = self._hashes() if options.mes_ids else {}
         found: dict[str, _Account] = {}
         for mes_id in options.mes_ids:
-            name = f"{PREFIX}{mes_id}"
+            name = mes_user(mes_id)
             if kept := hashes.get(name):
                 hashed, digest = self._digests.get(name, ("", b""))
                 digest_now = digest if hashed == kept else None
