@@ -15,7 +15,7 @@ import pytest
 
 from edge_agent.errors import ConfigError, SourceError, Unreachable, WrongTarget
 from edge_agent.session import Answer, HttpHost, Tls, open_session
-from tests import certificates, raw_server, virtual_time
+from tests import raw_server, server_certificates, virtual_time
 from tests.double import KEY, OctoPrintDouble
 
 NOW = datetime(2026, 3, 1, 6, 0, tzinfo=UTC)
@@ -259,12 +259,12 @@ async def test_an_unknown_name_says_so(session: aiohttp.ClientSession) -> None:
 
 
 @pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> certificates.Certificate:
-    return certificates.self_signed(tmp_path_factory.mktemp("tls"))
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> server_certificates.Certificate:
+    return server_certificates.self_signed(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture
-async def trusted(certificate: certificates.Certificate) -> AsyncIterator[OctoPrintDouble]:
+async def trusted(certificate: server_certificates.Certificate) -> AsyncIterator[OctoPrintDouble]:
     async with OctoPrintDouble(tls=certificate.server) as double:
         yield double
 
@@ -279,19 +279,19 @@ async def test_a_self_signed_certificate_is_refused_and_the_way_out_named(
 
 
 async def test_a_self_signed_certificate_is_accepted_by_its_file(
-    trusted: OctoPrintDouble, session: aiohttp.ClientSession, certificate: certificates.Certificate
+    trusted: OctoPrintDouble, session: aiohttp.ClientSession, certificate: server_certificates.Certificate
 ) -> None:
     assert (await host_at(trusted.url, session, Tls(ca_file=certificate.pem)).get(PATH)).status == 200
 
 
 async def test_a_self_signed_certificate_is_accepted_by_its_fingerprint(
-    trusted: OctoPrintDouble, session: aiohttp.ClientSession, certificate: certificates.Certificate
+    trusted: OctoPrintDouble, session: aiohttp.ClientSession, certificate: server_certificates.Certificate
 ) -> None:
     assert (await host_at(trusted.url, session, Tls(fingerprint=certificate.fingerprint)).get(PATH)).status == 200
 
 
 async def test_another_certificate_than_the_one_fingerprinted_is_refused_and_its_own_told(
-    trusted: OctoPrintDouble, session: aiohttp.ClientSession, certificate: certificates.Certificate
+    trusted: OctoPrintDouble, session: aiohttp.ClientSession, certificate: server_certificates.Certificate
 ) -> None:
     with pytest.raises(WrongTarget, match=certificate.fingerprint.hex()):
         await host_at(trusted.url, session, Tls(fingerprint=bytes(32))).get(PATH)
@@ -305,14 +305,14 @@ async def test_anybody_is_trusted_when_told_so(trusted: OctoPrintDouble, session
 async def test_an_expired_certificate_is_refused_even_with_its_file(
     session: aiohttp.ClientSession, tmp_path: Path
 ) -> None:
-    expired = certificates.self_signed(tmp_path, days=0)
+    expired = server_certificates.self_signed(tmp_path, days=0)
     async with OctoPrintDouble(tls=expired.server) as double:
         with pytest.raises(WrongTarget, match="expired"):
             await host_at(double.url, session, Tls(ca_file=expired.pem)).get(PATH)
 
 
 async def test_a_certificate_for_another_name_is_refused(
-    trusted: OctoPrintDouble, session: aiohttp.ClientSession, certificate: certificates.Certificate
+    trusted: OctoPrintDouble, session: aiohttp.ClientSession, certificate: server_certificates.Certificate
 ) -> None:
     with pytest.raises(WrongTarget, match="localhost"):
         await host_at(f"https://localhost:{trusted.port}", session, Tls(ca_file=certificate.pem)).get(PATH)
