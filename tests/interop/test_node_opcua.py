@@ -295,9 +295,9 @@ async def test_nothing_can_be_written(mes: NodeClient, path: str, data_type: str
 
 
 async def test_nothing_can_be_added_or_deleted(mes: NodeClient) -> None:
-    with pytest.raises(RefusedError, match="BadUserAccessDenied"):
+    with pytest.raises(RefusedError, match="BadServiceUnsupported"):
         await mes.command("addNodes", parent="i=85", nodeId=node("planted"), name="planted")
-    with pytest.raises(RefusedError, match="BadUserAccessDenied"):
+    with pytest.raises(RefusedError, match="BadServiceUnsupported"):
         await mes.command("deleteNodes", nodeId=node("printing"))
     [planted, printing] = await mes.read(node("planted"), node("printing/MesStatus"))
     assert planted.status_code == "BadNodeIdUnknown"

@@ -11,6 +11,7 @@ from asyncua.common.connection import TransportLimits
 
 from .connection import Connection
 from .options import Limits
+from .processor import LARGEST_RESPONSE_BYTES
 from .reception import Reception
 
 CHUNK_BYTES = 65_535
@@ -60,5 +61,6 @@ def transport_limits(limits: Limits) -> TransportLimits:
         max_recv_buffer=CHUNK_BYTES,
         max_send_buffer=CHUNK_BYTES,
         max_chunk_count=CHUNKS,
-        max_message_size=limits.max_message_bytes,
+        # Clients are known that take this for what they may be sent; CreateSession tells how long a request may be.
+        max_message_size=max(limits.max_message_bytes, LARGEST_RESPONSE_BYTES),
     )

@@ -268,7 +268,7 @@ class Processor:
             await session.close_session()
             raise
         policy = channel.security_policy
-        result.MaxRequestMessageSize = cast("ua.UInt32", self._limits.max_message_size)
+        result.MaxRequestMessageSize = cast("ua.UInt32", self._reception.limits.max_message_bytes)
         result.ServerCertificate = cast("Any", policy.host_certificate)
         signed = channel.client_certificate + (asked.ClientNonce or b"")
         signer: Any = policy.asymmetric_cryptography
@@ -299,7 +299,8 @@ class Processor:
             raise ServiceError(ua.StatusCodes.BadUserAccessDenied)
         if self._closed or session.nonce != nonce:  # while the password was checked
             raise ServiceError(ua.StatusCodes.BadSessionIdInvalid)
-        await make_room_for(user, session, most=self._reception.limits.max_sessions_per_user)
+        if token.name is not None:  # anonymous clients are not one user
+            await make_room_for(user, session, most=self._reception.limits.max_sessions_per_user)
         result = session.admit(user, self)
         if session not in self._sessions:
             self._sessions.append(session)
@@ -336,7 +337,7 @@ class Processor:
 
     def _revise_limit(self) -> None:
         """Who has logged in may send more at once."""
-        most = self._limits.max_message_size
+        most = self._reception.limits.max_message_bytes
         self.channel.largest_message_bytes = most if self.activated else min(most, UNKNOWN_MESSAGE_BYTES)
 
     def _refuse(self, request: Request, code: int) -> None:
