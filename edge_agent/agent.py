@@ -17,8 +17,6 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from msgspec.structs import replace
-
 from . import __version__
 from .config import Config, ConfigFileError
 from .errors import EdgeAgentError, UnavailableError
@@ -29,6 +27,7 @@ from .machines import Machines
 from .observation import AgentStatus
 from .session import open_session
 from .sinks import Sink
+from .sinks.opcua.options import OPEN_TO_ALL
 from .sinks.opcua.server import OpcUaSink
 from .store import Store
 from .watchdog import Watchdog, watchdog_interval_s
@@ -107,7 +106,7 @@ class Agent:
             opcua = OpcUaSink(
                 self._config.opcua,
                 device_uuid=identity,
-                certificate_folder=self._state_dir / "pki",
+                state_dir=self._state_dir,
                 health=health,
                 journal=journal,
             )
@@ -116,7 +115,7 @@ class Agent:
                 status=lambda: self._status_line(opcua),
                 interval_s=watchdog_interval_s(os.environ),
             )
-            self._publish_status(f"{len(self._config.machines)} machines")
+            self._publish_status(f"{len(self._config.machines)} machines", opcua)
             machines = Machines(
                 tasks,
                 session=session,
@@ -129,7 +128,7 @@ class Agent:
             )
             for sink in (opcua, *self._extra_sinks):
                 tasks.create_task(sink.run(self.store), name=type(sink).__name__)
-            tasks.create_task(watchdog.run(opcua.ready), name="watchdog")
+            tasks.create_task(watchdog.run(opcua.settled), name="watchdog")
             await machines.apply(self._config)
             await self._follow_changes(machines, opcua)
 
@@ -164,32 +163,35 @@ class Agent:
         except ConfigFileError as error:
             self._refused_files = error.watched_files  # a secret file that is still missing heals it when it comes
             log.error("the new configuration is refused, the old one stays in force:\n%s", error)  # noqa: TRY400 - the text says it all
-            self._publish_status(f"refused: {str(error).splitlines()[0]}")
+            self._publish_status(f"refused: {str(error).splitlines()[0]}", opcua)
             return
         for problem in config.warnings:
             log.warning("%s", problem)
-        if replace(config.opcua, users=()) != replace(self._config.opcua, users=()):
+        if config.opcua.differs_in_more_than_users(self._config.opcua):
             log.warning("a change under opcua other than of its users takes effect after a restart")
         self._config, self._refused_files = config, ()
-        opcua.apply(config.opcua)
+        await opcua.apply(config.opcua)
         await machines.apply(config)
         log.info("configuration reloaded: %d machines", len(config.machines))
-        self._publish_status(f"{len(config.machines)} machines, reloaded")
+        self._publish_status(f"{len(config.machines)} machines, reloaded", opcua)
 
-    def _publish_status(self, config_status: str) -> None:
+    def _publish_status(self, config_status: str, opcua: OpcUaSink) -> None:
+        warning = f"; {OPEN_TO_ALL}" if opcua.open_to_all else ""
         started_at = self.store.agent.started_at if self.store.agent else self._now()
         self.store.publish_agent(
             AgentStatus(
                 version=__version__,
                 started_at=started_at,
-                config_status=f"{self._now():%Y-%m-%dT%H:%M:%SZ} {config_status}",
+                config_status=f"{self._now():%Y-%m-%dT%H:%M:%SZ} {config_status}{warning}",
             )
         )
 
     def _status_line(self, opcua: OpcUaSink) -> str:
         machines = self.store.observations()
         reachable = sum(observation.reachable for observation in machines)
-        return f"{reachable} of {len(machines)} machines reachable, OPC UA on :{opcua.port}"
+        endpoint = f"OPC UA on :{opcua.port}" if opcua.ready.is_set() else "OPC UA waits for the clock to be set"
+        warning = f"; {OPEN_TO_ALL}" if opcua.open_to_all else ""
+        return f"{reachable} of {len(machines)} machines reachable, {endpoint}{warning}"
 
 
 @asynccontextmanager

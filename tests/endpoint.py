@@ -29,7 +29,7 @@ class Bench:
         self.sink = OpcUaSink(
             OpcUaOptions(**(defaults | options)),
             device_uuid=DEVICE,
-            certificate_folder=folder / "pki",
+            state_dir=folder,
             health=Health(monotonic=asyncio.get_running_loop().time),
             journal=journal,
         )

@@ -87,7 +87,7 @@ async def serve(options: argparse.Namespace) -> None:
     sink = OpcUaSink(
         OpcUaOptions(port=options.port, bind="127.0.0.1", hostname="127.0.0.1", anonymous=True),
         device_uuid=DEVICE,
-        certificate_folder=options.state / "pki",
+        state_dir=options.state,
         health=Health(monotonic=loop.time),
     )
     async with asyncio.TaskGroup() as tasks:

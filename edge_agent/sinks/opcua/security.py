@@ -1,129 +1,66 @@
-"""Who gets in, and the endpoint's own certificate."""
+"""What the endpoint offers."""
 
 from __future__ import annotations
 
-import asyncio
-import hmac
-import logging
-import socket
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Iterable
 
 from asyncua import Server, ua
-from asyncua.common.connection import TransportLimits
-from asyncua.crypto import cert_gen
-from asyncua.crypto.permission_rules import User, UserRole
+from asyncua.crypto.permission_rules import User
 from asyncua.server.internal_server import InternalServer
 from asyncua.server.user_managers import UserManager
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from ...errors import UnavailableError
-from ...files import write_private
+from .certificate import Identity
 from .options import OpcUaOptions
-
-log = logging.getLogger(__name__)
 
 ENCRYPTED = [
     ua.SecurityPolicyType.Aes256Sha256RsaPss_SignAndEncrypt,
     ua.SecurityPolicyType.Aes128Sha256RsaOaep_SignAndEncrypt,
     ua.SecurityPolicyType.Basic256Sha256_SignAndEncrypt,
 ]
-_CERTIFICATE_DAYS = 3650
-_CHUNK_SIZE = 65535
-_CHUNKS = 64
-_READER = UserRole.User
+_SUBSCRIPTIONS_OF_ALL = 128
 
 
-class Users(UserManager):
-    """Who may log in: asyncua's user manager, in place of its default, which lets "admin" in with any password.
+class Nobody(UserManager):
+    """asyncua's own way of logging in, closed: by default it lets everybody in, and makes "admin" an administrator.
 
-    Everybody who gets in reads, nobody is an administrator. ``options`` is asked at each log-in, so that a reloaded
-    file counts from the next one on.
+    `Users` decides, and asyncua is not asked.
     """
-
-    def __init__(self, options: Callable[[], OpcUaOptions]) -> None:
-        self._options = options
 
     def get_user(
         self,
         iserver: InternalServer,  # noqa: ARG002 - theirs
-        username: str | None = None,
-        password: str | None = None,
-        certificate: bytes | None = None,
+        username: str | None = None,  # noqa: ARG002 - theirs
+        password: str | None = None,  # noqa: ARG002 - theirs
+        certificate: bytes | None = None,  # noqa: ARG002 - theirs
     ) -> User | None:
-        """The user behind a log-in, ``None`` to refuse it; ``certificate`` is empty on a channel without security.
-
-        asyncua serves sessions on such a channel even if no endpoint offers it, so it is refused here.
-        """
-        options = self._options()
-        if username is None:
-            return User(role=_READER, name="anonymous") if options.anonymous else None
-        if not certificate and not options.anonymous:
-            return None
-        found = None
-        for user in options.users:  # all of them, so that the time taken does not tell a name
-            same_name = hmac.compare_digest(user.name.encode(), username.encode())
-            same_password = hmac.compare_digest(user.password.reveal().encode(), (password or "").encode())
-            if same_name and same_password:
-                found = User(role=_READER, name=user.name)
-        return found
+        """Refuse."""
+        return None
 
 
-def restrict(server: Server, *, anonymous: bool) -> None:
-    """Offer only what is safe, and only as much as a small computer can hold."""
-    policies = [ua.SecurityPolicyType.NoSecurity] if anonymous else []
+def restrict(server: Server, options: OpcUaOptions) -> None:
+    """Offer only what is safe: no user certificates, and without encryption nothing unless it is configured."""
+    policies = [ua.SecurityPolicyType.NoSecurity] if options.anonymous else []
     server.set_security_policy([*policies, *ENCRYPTED])
-    tokens: list[type] = [ua.AnonymousIdentityToken] if anonymous else []
+    tokens: list[type] = [ua.AnonymousIdentityToken] if options.anonymous else []
     server.set_identity_tokens([*tokens, ua.UserNameIdentityToken])
     server.allow_remote_admin(False)
-    server.limits = TransportLimits(
-        max_recv_buffer=_CHUNK_SIZE,
-        max_send_buffer=_CHUNK_SIZE,
-        max_chunk_count=_CHUNKS,
-        max_message_size=_CHUNKS * _CHUNK_SIZE,  # what the chunks hold: clients complain of more
-    )
-    server.iserver.max_connections = 32
-    server.iserver.max_subscriptions = 128
+    server.iserver.max_connections = options.limits.max_connections
+    server.iserver.max_subscriptions = max(_SUBSCRIPTIONS_OF_ALL, options.limits.max_subscriptions)
 
 
-async def load_certificate(server: Server, folder: Path, *, application_uri: str, hostname: str) -> None:
-    """Give the server its certificate, made at the first start and kept in ``folder`` (both files mode 0600).
-
-    Raises:
-        UnavailableError: the folder or what is in it cannot be used.
-    """
-    certificate, key = folder / "certificate.der", folder / "private-key.pem"
-    try:
-        if not (certificate.exists() and key.exists()):
-            await asyncio.to_thread(_make_certificate, certificate, key, application_uri, hostname)
-            log.info("made the endpoint's certificate: %s", certificate)
-        await server.load_certificate(certificate)
-        await server.load_private_key(key)
-    except OSError as error:
-        raise UnavailableError(f"certificate folder {folder}: {error.strerror}; give this user write access") from error
-    except ValueError as error:
-        raise UnavailableError(
-            f"certificate folder {folder}: its files are damaged; restore them from a backup, or delete both to get "
-            "new ones, which clients will have to trust again"
-        ) from error
+def ask_no_password_in_the_clear(endpoints: Iterable[ua.EndpointDescription]) -> None:
+    """Of an endpoint without encryption: asyncua offers passwords on every endpoint if it does on one."""
+    for endpoint in endpoints:
+        if endpoint.SecurityMode is ua.MessageSecurityMode.None_:
+            endpoint.UserIdentityTokens = [
+                token for token in endpoint.UserIdentityTokens if token.TokenType is not ua.UserTokenType.UserName
+            ]
 
 
-def _make_certificate(certificate: Path, key: Path, application_uri: str, hostname: str) -> None:
-    certificate.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    private_key = cert_gen.generate_private_key()
-    made = cert_gen.generate_self_signed_app_certificate(
-        private_key,
-        f"edge-agent@{hostname}",
-        {"organizationName": "edge-agent"},
-        [x509.UniformResourceIdentifier(application_uri), *_names(hostname)],
-        [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH],
-        days=_CERTIFICATE_DAYS,
-    )
-    write_private(key, cert_gen.dump_private_key_as_pem(private_key))
-    write_private(certificate, made.public_bytes(Encoding.DER))
-
-
-def _names(hostname: str) -> list[x509.GeneralName]:
-    return [x509.DNSName(name) for name in dict.fromkeys([hostname, socket.gethostname(), "localhost"])]
+def show(server: Server, identity: Identity) -> None:
+    """Serve with this certificate: also from now on, for new channels, if the server runs already."""
+    server.iserver.certificate, server.iserver.private_key = identity.certificate, identity.key
+    for policy in server._policies:  # noqa: SLF001 - asyncua makes them when it starts, and never again
+        policy.certificate, policy.private_key = identity.certificate, identity.key
+    for endpoint in server.iserver.endpoints:
+        endpoint.ServerCertificate = identity.der

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Never
 
 from asyncua import Server, ua
-from msgspec.structs import replace
 
 from ... import __version__
 from ...errors import UnavailableError
@@ -19,6 +18,7 @@ from ...health import Health
 from ...journal import Journal
 from ...store import Store
 from . import security, server_object, shutdown, structures
+from .access import Access
 from .address_space import AddressSpace
 from .counted_buffer import bound_decoding
 from .inner import InnerServer
@@ -31,8 +31,6 @@ from .namespaces import application_uri, namespaces
 from .nodeset import Nodeset
 from .options import OpcUaOptions
 from .reception import Reception
-from .trust import TrustList
-from .users import Users
 
 log = logging.getLogger(__name__)
 
@@ -43,24 +41,35 @@ _DEADLINE_S = 60.0
 
 
 class OpcUaSink:
-    """Serves the store on one OPC UA endpoint."""
+    """Serves the store on one OPC UA endpoint.
+
+    Attributes:
+        ready: it is open.
+        settled: it is open, or will be as soon as the clock is set.
+    """
 
     def __init__(
         self,
         options: OpcUaOptions,
         *,
         device_uuid: str,
-        certificate_folder: Path,
+        state_dir: Path,
         health: Health,
         journal: Journal | None = None,
     ) -> None:
         self._options = options
         self._device_uuid = device_uuid
-        self._certificate_folder = certificate_folder
         self._health = health
         self._journal = journal
         self._hostname = options.hostname or socket.gethostname()
+        self._access = Access(
+            lambda: self._options,
+            state_dir=state_dir,
+            application_uri=application_uri(device_uuid),
+            hostname=self._hostname,
+        )
         self.ready = asyncio.Event()
+        self.settled = asyncio.Event()
         self.port = options.port
 
     @property
@@ -68,10 +77,15 @@ class OpcUaSink:
         """The endpoint's URL; its port is final once `ready` is set."""
         return f"opc.tcp://{self._hostname}:{self.port}"
 
-    def apply(self, options: OpcUaOptions) -> None:
-        """Take over users from a reloaded file: they count from the next log-in on. Nothing is opened by it."""
-        anonymous = self._options.anonymous and options.anonymous
-        self._options = replace(self._options, users=options.users, anonymous=anonymous)
+    @property
+    def open_to_all(self) -> bool:
+        """Everybody gets in, without password and encryption."""
+        return self._options.anonymous
+
+    async def apply(self, options: OpcUaOptions) -> None:
+        """Take over from a reloaded file who gets in; what would let more in than users needs a restart."""
+        self._options = self._options.reloaded(options)
+        await self._access.users_changed()
 
     async def run(self, store: Store) -> Never:
         """Serve until cancelled.
@@ -81,7 +95,7 @@ class OpcUaSink:
         """
         self.port = self._free_port()
         space, machine_type = await asyncio.to_thread(_load_models)
-        inner = InnerServer(space, security.Users(lambda: self._options), limits=self._options.limits)
+        inner = InnerServer(space, security.Nobody(), limits=self._options.limits)
         mirror = Mirror(space, machine_type, inner.events)
         inner.served.mes_ids_of = mirror.mes_ids_of
         if self._journal is not None:
@@ -96,19 +110,22 @@ class OpcUaSink:
                 await self._listen(server, listener)
                 log.info("OPC UA endpoint: %s", self.url)
                 self.ready.set()
+                self.settled.set()
                 while True:
                     try:
                         async with asyncio.timeout(_HEARTBEAT_S):
                             await watch.wait()
                     except TimeoutError:
-                        heartbeat.beat()
-                        continue
-                    await mirror.follow(store, watch)
+                        pass
+                    else:
+                        await mirror.follow(store, watch)
+                    await self._access.look_after(server)
                     heartbeat.beat()
         finally:
             self._health.forget("OPC UA endpoint")
             await shutdown.announce(inner)
             await listener.close()
+            self._access.users.close()
             await server.stop()
 
     async def _prepare(self, inner: InnerServer, space: AddressSpace) -> Server:
@@ -119,7 +136,7 @@ class OpcUaSink:
         server.manufacturer_name = "edge-agent"
         server.product_uri = PRODUCT_URI
         server.application_type = ua.ApplicationType.Server
-        security.restrict(server, anonymous=self._options.anonymous)
+        security.restrict(server, self._options)
         uris = namespaces(space.nodeset, self._device_uuid)
         server_object.describe(space, inner, uris)
         describe_namespaces(space, uris)
@@ -127,24 +144,24 @@ class OpcUaSink:
         uri = application_uri(self._device_uuid)
         await server.set_application_uri(uri)
         await server.set_build_info(PRODUCT_URI, "edge-agent", "edge-agent", __version__, __version__, _installed_at())
-        await security.load_certificate(server, self._certificate_folder, application_uri=uri, hostname=self._hostname)
+        await self._access.prepare(server, self.settled.set)
         return server
 
     def _listener(self, server: Server) -> Listener:
-        trust = TrustList(self._certificate_folder, mode=lambda: self._options.client_certificates)
         bound_decoding()
         reception = Reception(
             server.iserver,
             limits=self._options.limits,
             policies=server._policies,  # noqa: SLF001 - asyncua fills it in when it starts
-            users=Users(lambda: self._options),
-            check_certificate=trust.check,
+            users=self._access.users,
+            check_certificate=self._access.trust.check,
         )
         return Listener(reception)
 
     async def _listen(self, server: Server, listener: Listener) -> None:
         """Open every port, all on the same address space."""
         await server._setup_server_nodes()  # noqa: SLF001 - its start opens a port, with a listener of its own
+        security.ask_no_password_in_the_clear(server.iserver.endpoints)
         await server.iserver.start()
         for port in (self.port, *self._options.extra_ports):
             try:
