@@ -19,6 +19,7 @@ const required = createRequire(`${process.env.NODE_OPCUA_FOLDER}/package.json`)
 const opcua = required('node-opcua-client')
 const { OPCUACertificateManager } = required('node-opcua-certificate-manager')
 const { AddNodesRequest, DeleteNodesRequest } = required('node-opcua-types')
+const { NumericRange } = required('node-opcua-numeric-range')
 
 const { AttributeIds, BrowseDirection, DataType, MessageSecurityMode, NodeClass, TimestampsToReturn } = opcua
 
@@ -167,8 +168,28 @@ async function browse({ nodeId }) {
   }))
 }
 
-async function read({ nodeIds, attribute = 'Value' }) {
-  const values = await session.read(nodeIds.map((nodeId) => ({ nodeId, attributeId: AttributeIds[attribute] })))
+// In pages of so many references, all of them put together.
+
+async function browsePages({ nodeId, size }) {
+  session.requestedMaxReferencesPerNode = size
+  const what = { nodeId, referenceTypeId: 'HierarchicalReferences', includeSubtypes: true, resultMask: 63 }
+  let page = await session.browse({ ...what, browseDirection: BrowseDirection.Forward })
+  session.requestedMaxReferencesPerNode = 0
+  const pages = [page]
+  while (page.continuationPoint?.length) {
+    page = await session.browseNext(page.continuationPoint, false)
+    pages.push(page)
+  }
+  return pages.map(({ statusCode, references }) => ({
+    statusCode: statusCode.name,
+    nodeIds: references.map((reference) => reference.nodeId.toString())
+  }))
+}
+
+async function read({ nodeIds, attribute = 'Value', indexRange }) {
+  const attributeId = AttributeIds[attribute]
+  const range = indexRange && new NumericRange(indexRange)
+  const values = await session.read(nodeIds.map((nodeId) => ({ nodeId, attributeId, indexRange: range })))
   await opcua.promoteOpaqueStructure(session, values)
   return values.map((value, index) => told(nodeIds[index], value))
 }
@@ -322,7 +343,7 @@ function transaction(request, statusOf) {
 // The conversation.
 
 const COMMANDS = {
-  addNodes, browse, call, connect, deleteNodes, disconnect, endpoints, history, read, subscribe, subscribeEvents, translate, translateAll, write
+  addNodes, browse, browsePages, call, connect, deleteNodes, disconnect, endpoints, history, read, subscribe, subscribeEvents, translate, translateAll, write
 }
 
 function say(line) {

@@ -67,6 +67,21 @@ async def test_a_shared_node_is_reached_by_both_its_ways(mes: NodeClient) -> Non
         assert one["targets"] == other["targets"] == [node(f"printing/MachineryBuildingBlocks/{name[2:]}")]
 
 
+@pytest.mark.parametrize("size", [1, 3, 1000])
+async def test_a_node_is_browsed_in_pages_of_any_size(mes: NodeClient, size: int) -> None:
+    whole = [child["nodeId"] for child in await mes.command("browse", nodeId=node("printing"))]
+    pages = await mes.command("browsePages", nodeId=node("printing"), size=size)
+    assert {page["statusCode"] for page in pages} == {"Good"}
+    assert [len(page["nodeIds"]) <= size for page in pages] == [True] * -(-len(whole) // size)
+    assert [node_id for page in pages for node_id in page["nodeIds"]] == whole
+
+
+async def test_a_part_of_a_list_is_had_by_its_range(mes: NodeClient) -> None:
+    for span, part, status in (("0", [1], "Good"), ("0:1", [1, 7], "Good"), ("5", None, "BadIndexRangeNoData")):
+        [told] = await mes.command("read", nodeIds=[node("printing/MesIds")], indexRange=span)
+        assert (told["statusCode"], told["value"]) == (status, part), span
+
+
 async def test_every_type_of_a_machine_is_there_with_its_supertypes(mes: NodeClient) -> None:
     names = await mes.attributes("BrowseName", *OBJECTS.values())
     assert all(name["name"].endswith("Type") for name in names)

@@ -11,7 +11,17 @@ from asyncua import Server, ua
 from edge_agent.items import ITEMS, DataItem, heater_items
 from edge_agent.journal.journal import KEEP_RUNS
 from edge_agent.journal.waiting import EVENTS_PER_RUN
-from edge_agent.sinks.opcua import continuation, events, history, job_methods, job_orders, limits, machine, security
+from edge_agent.sinks.opcua import (
+    continuation,
+    events,
+    history,
+    job_methods,
+    job_orders,
+    limits,
+    machine,
+    security,
+    view,
+)
 from edge_agent.sinks.opcua.job_orders import JobResult, JobState, ReturnStatus
 from edge_agent.sinks.opcua.machine_type import MachineType
 from edge_agent.sinks.opcua.namespaces import namespaces
@@ -91,6 +101,10 @@ def test_node_ids_of_types_are_right(nodeset: Nodeset) -> None:
     [
         ("nodes in one Read", limits.NODES_PER_READ),
         ("nodes in one Browse", limits.NODES_PER_BROWSE),
+        ("references of a node in an answer", limits.REFERENCES_PER_NODE),
+        ("references in one answer of Browse", limits.REFERENCES_PER_BROWSE),
+        ("continuation points of Browse in a session", continuation.PER_SESSION),
+        ("steps in a path", view.ELEMENTS_PER_PATH),
         ("paths in one TranslateBrowsePathsToNodeIds", limits.PATHS_PER_TRANSLATE),
         ("methods in one Call", limits.METHODS_PER_CALL),
         ("monitored items in one request", limits.ITEMS_PER_CALL),
