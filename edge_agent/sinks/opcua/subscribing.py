@@ -1,20 +1,17 @@
-"""Where a client's subscription services meet the subscriptions: the session, and the requests that asyncua's lacks."""
+"""Where a client's subscription services meet the subscriptions: its session."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, cast
 
 from asyncua import ua
 from asyncua.server.internal_session import SessionState
-from asyncua.server.uaprocessor import UaProcessor
 
 from .publishing import Publisher, PublishRequest
 from .session_life import LivingSession
 from .sight import Readable
 from .subscriptions import Subscriptions
-from .wire import status
 
 
 class SubscribingSession(LivingSession):
@@ -25,7 +22,6 @@ class SubscribingSession(LivingSession):
     def __init__(self, *args: Any, **named: Any) -> None:  # noqa: ANN401 - asyncua's signature
         super().__init__(*args, **named)
         self.publisher = Publisher()
-        self._processor: UaProcessor | None = None
 
     @property
     def is_closed(self) -> bool:
@@ -61,11 +57,10 @@ class SubscribingSession(LivingSession):
     async def create_subscription(
         self,
         params: ua.CreateSubscriptionParameters,
-        callback: Callable[..., Any] | None = None,
-        request_callback: Callable[..., Any] | None = None,  # noqa: ARG002 - asyncua's signature
+        callback: Callable[..., Any] | None = None,  # noqa: ARG002 - asyncua's signature
+        request_callback: Callable[..., Any] | None = None,  # noqa: ARG002
     ) -> ua.CreateSubscriptionResult:
         """Begin a subscription; it answers the session's Publish requests, whatever connection they come by."""
-        self._processor = getattr(callback, "__self__", None)
         return self.subscriptions.create(self, params)
 
     def modify_subscription(self, params: ua.ModifySubscriptionParameters) -> ua.ModifySubscriptionResult:
@@ -87,10 +82,9 @@ class SubscribingSession(LivingSession):
     async def transfer_subscriptions(
         self,
         params: ua.TransferSubscriptionsParameters,
-        callback: Callable[..., Any] | None = None,
+        callback: Callable[..., Any] | None = None,  # noqa: ARG002 - asyncua's signature
     ) -> list[ua.TransferResult]:
         """Take over those of another session."""
-        self._processor = getattr(callback, "__self__", None)
         return self.subscriptions.transfer(self, params)
 
     async def create_monitored_items(
@@ -124,36 +118,3 @@ class SubscribingSession(LivingSession):
             ServiceError: the session has no subscription.
         """
         self.subscriptions.publish(self, params.SubscriptionAcknowledgements or [], request)
-
-    def publish(self, acks: Iterable[ua.SubscriptionAcknowledgement] | None = None) -> tuple[int, list[ua.StatusCode]]:
-        """Take the request from where asyncua's connection is about to put it."""
-        self.subscriptions.check_publish(self)
-        asyncio.get_running_loop().call_soon(self._take_requests, list(acks or ()))
-        return 2**31, []
-
-    def _take_requests(self, acknowledged: list[ua.SubscriptionAcknowledgement]) -> None:
-        processor = self._processor
-        while processor is not None and processor._publish_requests:  # noqa: SLF001 - theirs
-            request = _request(processor, processor._publish_requests.popleft())  # noqa: SLF001
-            self.take_publish_request(ua.PublishParameters(acknowledged), request)
-
-
-def _request(processor: Any, asked: Any) -> PublishRequest:  # noqa: ANN401 - not annotated there
-    handle = asked.requesthdr.RequestHandle
-
-    def answer(result: ua.PublishResult) -> None:
-        processor.send_response(handle, asked.seqhdr, ua.PublishResponse(Parameters=result))
-
-    def refuse(code: int) -> None:
-        fault = ua.ServiceFault()
-        fault.ResponseHeader.ServiceResult = status(code)
-        processor.send_response(handle, asked.seqhdr, fault)
-
-    hint_s = asked.requesthdr.TimeoutHint / 1000.0
-    now_s = asyncio.get_running_loop().time()
-    return PublishRequest(
-        answer=answer,
-        refuse=refuse,
-        is_gone=processor._transport.is_closing,  # noqa: SLF001
-        expires_s=now_s + hint_s if hint_s else None,
-    )
