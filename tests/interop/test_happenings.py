@@ -127,6 +127,13 @@ async def test_events_cannot_be_had_where_there_are_none(mes: NodeClient, path: 
     assert await mes.command("subscribeEvents", nodeId=node(path), fields=FIELDS, interval=50) == status
 
 
+async def test_a_node_that_tells_events_and_their_history_says_so(mes: NodeClient) -> None:
+    both, nothing = 1 | 4, 0  # SubscribeToEvents, HistoryRead
+    telling = [SERVER, *(node(f"printing{path}") for path in ("", f"/{JOB_RESULTS}", "/Notification/Messages"))]
+    assert await mes.attributes("EventNotifier", *telling) == [both] * 4
+    assert await mes.attributes("EventNotifier", node("printing/Job"), node("printing/Monitoring")) == [nothing] * 2
+
+
 # --- history ---
 
 

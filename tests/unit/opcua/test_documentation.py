@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from asyncua import Server, ua
+from asyncua import ua
 
 from edge_agent.items import ITEMS, DataItem, heater_items
 from edge_agent.journal.journal import KEEP_RUNS
@@ -19,13 +19,13 @@ from edge_agent.sinks.opcua import (
     job_orders,
     limits,
     machine,
-    security,
     view,
 )
 from edge_agent.sinks.opcua.job_orders import JobResult, JobState, ReturnStatus
 from edge_agent.sinks.opcua.machine_type import MachineType
 from edge_agent.sinks.opcua.namespaces import namespaces
 from edge_agent.sinks.opcua.nodeset import Key, Nodeset, key
+from edge_agent.sinks.opcua.options import Limits
 from edge_agent.sinks.opcua.template import Template
 from edge_agent.sinks.opcua.values import STATUS_CODES
 
@@ -117,11 +117,12 @@ def test_every_limit_is_the_one_in_force(what: str, limit: int) -> None:
     assert ROWS[what][1] == f"{limit:,}"
 
 
-async def test_sessions_and_subscriptions_are_limited_as_documented() -> None:
-    server = Server()
-    security.restrict(server, anonymous=False)
-    assert ROWS["sessions"][1] == str(server.iserver.max_connections)
-    assert ROWS["subscriptions"][1] == str(server.iserver.max_subscriptions)
+def test_what_clients_may_take_is_as_documented() -> None:
+    ours = Limits()
+    assert ROWS["sessions"][1] == f"{ours.max_connections}, {ours.max_sessions_per_user} of one user"
+    assert ROWS["subscriptions in a session"][1] == str(ours.max_subscriptions)
+    assert ROWS["monitored items in a session"][1] == f"{ours.max_monitored_items:,}"
+    assert ROWS["bytes of a request"][1] == f"{ours.max_message_bytes:,}"
 
 
 def test_return_statuses_and_job_states_have_their_numbers() -> None:
