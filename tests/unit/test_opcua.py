@@ -1,4 +1,4 @@
-"""The OPC UA endpoint, seen by a client: nodes, values, qualities, and who gets in."""
+"""The OPC UA endpoint, seen by a client: nodes, values, qualities."""
 
 from __future__ import annotations
 
@@ -12,18 +12,14 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from asyncua import Client, ua
-from asyncua.crypto.security_policies import SecurityPolicyAes256Sha256RsaPss
 from asyncua.ua.uaerrors import BadUserAccessDenied, UaError
 from msgspec.structs import replace
 
 from edge_agent.errors import UnavailableError
 from edge_agent.model import Job, MachineState, Quality, Temperature
 from edge_agent.observation import AgentStatus
-from edge_agent.secret import Secret
-from edge_agent.sinks.opcua import OpcUaUser
 from edge_agent.sinks.opcua.instance import Instance
 from tests.endpoint import DEVICE, Bench
-from tests.integration.endpoint import CLIENT_URI, client_certificate
 from tests.observations import AT, MACHINE, PRINTING, SENSED_AT, observation
 
 pytestmark = [
@@ -33,22 +29,11 @@ pytestmark = [
 ]
 
 MACHINES = 13
-PASSWORD = "correct horse"
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def bench(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bench]:
-    made = Bench(
-        tmp_path_factory.mktemp("opcua"), anonymous=True, users=(OpcUaUser(name="mes", password=Secret(PASSWORD)),)
-    )
-    async with made.running():
-        yield made
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def closed_bench(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bench]:
-    """An endpoint as it is by default: users with passwords on encrypted channels only."""
-    made = Bench(tmp_path_factory.mktemp("opcua"), users=(OpcUaUser(name="mes", password=Secret(PASSWORD)),))
+    made = Bench(tmp_path_factory.mktemp("opcua"), anonymous=True)
     async with made.running():
         yield made
 
@@ -291,79 +276,6 @@ async def test_a_client_can_change_nothing(client: Client) -> None:
     with pytest.raises(UaError):
         await client.delete_nodes([status])
     assert await shown(client, "mark-one/MesStatus") == ("Running", "Good")
-
-
-@pytest.mark.parametrize("name", ["admin", "Admin", "root"])
-@pytest.mark.parametrize("password", ["", "anything"])
-async def test_nobody_gets_in_by_an_administrators_name(
-    bench: Bench, closed_bench: Bench, name: str, password: str
-) -> None:
-    for endpoint in (bench, closed_bench):
-        client = endpoint.client()
-        client.set_user(name)
-        client.set_password(password)
-        with pytest.raises(UaError):
-            async with client:
-                pass
-
-
-async def test_anonymous_clients_are_refused_unless_configured(closed_bench: Bench) -> None:
-    with pytest.raises(UaError):
-        async with closed_bench.client():
-            pass
-
-
-async def test_even_the_right_password_is_refused_on_a_channel_that_is_not_encrypted(closed_bench: Bench) -> None:
-    client = closed_bench.client()
-    client.set_user("mes")
-    client.set_password(PASSWORD)
-    with pytest.raises(UaError):
-        async with client:
-            pass
-
-
-@pytest.mark.parametrize(("password", "gets_in"), [(PASSWORD, True), ("wrong", False), ("", False)])
-async def test_a_user_gets_in_with_the_right_password_on_an_encrypted_channel(
-    closed_bench: Bench, *, password: str, gets_in: bool
-) -> None:
-    closed_bench.store.publish(observation())
-    client = closed_bench.client()
-    client.application_uri = CLIENT_URI
-    certificate, key = client_certificate(closed_bench.folder)
-    await client.set_security(SecurityPolicyAes256Sha256RsaPss, str(certificate), str(key))
-    client.set_user("mes")
-    client.set_password(password)
-    if not gets_in:
-        with pytest.raises(UaError):
-            async with client:
-                pass
-        return
-    async with client:
-        assert await shown(client, "mark-one/MesStatus") == ("Running", "Good")
-
-
-async def test_no_endpoint_without_security_is_offered_by_default(closed_bench: Bench) -> None:
-    endpoints = await closed_bench.client().connect_and_get_server_endpoints()
-    assert len(endpoints) == 3
-    assert {endpoint.SecurityMode for endpoint in endpoints} == {ua.MessageSecurityMode.SignAndEncrypt}
-    for endpoint in endpoints:
-        assert [token.TokenType for token in endpoint.UserIdentityTokens] == [ua.UserTokenType.UserName]
-        assert endpoint.Server.ApplicationUri == f"urn:edge-agent:{DEVICE}"
-        assert endpoint.Server.ApplicationType is ua.ApplicationType.Server
-
-
-async def test_the_private_key_is_readable_by_its_owner_only(closed_bench: Bench) -> None:
-    assert (closed_bench.folder / "pki" / "private-key.pem").stat().st_mode & 0o777 == 0o600
-
-
-async def test_damaged_certificate_files_end_the_start_with_a_sentence(tmp_path: Path) -> None:
-    (tmp_path / "pki").mkdir()
-    for name in ("certificate.der", "private-key.pem"):
-        (tmp_path / "pki" / name).write_bytes(b"cut off")
-    with pytest.raises(UnavailableError, match="its files are damaged; restore them"):
-        async with Bench(tmp_path, anonymous=True).running():
-            pass
-    assert (tmp_path / "pki" / "certificate.der").read_bytes() == b"cut off"  # not ours to delete
 
 
 async def test_every_port_serves_the_same_machines_and_the_certificate_is_kept(tmp_path: Path) -> None:
