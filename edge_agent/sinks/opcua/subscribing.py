@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -50,7 +51,8 @@ class SubscribingSession(LivingSession):
         return await super().create_session(params, sockname)
 
     async def close_session(self, delete_subs: bool = True) -> None:
-        """End, and answer what is still asked."""
+        """End, and answer what is still asked; who was only away too long may take its subscriptions over again."""
+        delete_subs = delete_subs and asyncio.current_task() is not self._timeout_task
         await super().close_session(delete_subs=False)
         self.subscriptions.leave(self, delete=delete_subs)
 

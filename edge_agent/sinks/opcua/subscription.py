@@ -326,7 +326,7 @@ class Subscription:
         if item.mode == ua.MonitoringMode.Reporting:
             self._ready[item.id] = cast("Item", item)
         for linked in item.links.values():
-            if linked.queue and linked.mode == ua.MonitoringMode.Sampling:
+            if linked.queue:
                 self._ready[linked.id] = cast("Item", linked)
 
 

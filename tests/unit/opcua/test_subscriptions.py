@@ -170,6 +170,19 @@ def test_a_modified_subscription_goes_on_as_it_is_told(space: AddressSpace) -> N
     run(main)
 
 
+def test_other_terms_leave_nothing_of_the_old_ones(space: AddressSpace) -> None:
+    async def main() -> None:
+        session = Session(service(space), space)
+        made = session.begin(100, keep_alive=100, requests=20)
+        await asyncio.sleep(0.15)
+        assert len(session.told) == 1
+        modify(session, made, 1000, RequestedLifetimeCount=90, RequestedMaxKeepAliveCount=2)
+        await asyncio.sleep(10.1)
+        assert len(session.told) == 1 + 5
+
+    run(main)
+
+
 def test_a_loop_that_was_busy_leaves_cycles_out(space: AddressSpace) -> None:
     async def main() -> None:
         session = Session(of := service(space), space)
@@ -436,6 +449,29 @@ def test_a_request_that_waits_while_another_subscription_expires_tells_of_it_at_
     run(main)
 
 
+def test_a_keep_alive_is_a_sign_of_life_too(space: AddressSpace) -> None:
+    async def main() -> None:
+        session = Session(of := service(space), space)
+        made = session.begin(100, lifetime=30, keep_alive=10, requests=5)
+        await asyncio.sleep(4.0)
+        assert list(of.subscriptions) == [made]
+
+    run(main)
+
+
+def test_what_is_deleted_does_nothing_more(space: AddressSpace, caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        session = Session(of := service(space), space)
+        made, other = session.begin(100, lifetime=30), session.begin(60_000, requests=3)
+        of.delete(session, [made])
+        with caplog.at_level(logging.INFO):
+            await asyncio.sleep(20)
+        assert (session.told, list(of.subscriptions)) == ([], [other])
+        assert caplog.records == []
+
+    run(main)
+
+
 def test_a_session_that_ends_takes_its_subscriptions_along(space: AddressSpace) -> None:
     async def main() -> None:
         of = service(space)
@@ -514,7 +550,7 @@ def test_another_session_of_the_same_user_may_take_over(space: AddressSpace) -> 
         of = service(space)
         before, after = Session(of, space), Session(of, space)
         made = before.begin(100, requests=3)
-        before.watch(made, TEMPERATURE)
+        before.watch(made, TEMPERATURE, queue=10)
         before.watch(made, TEXT, mode=ua.MonitoringMode.Sampling)
         await asyncio.sleep(0.11)
         [result] = after.transfer(made)
@@ -553,6 +589,23 @@ def test_who_takes_over_may_have_all_values(space: AddressSpace) -> None:
         before.publish()
         await asyncio.sleep(0.1)
         assert before.values == [None, 1.0, 2.0]
+
+    run(main)
+
+
+def test_who_takes_over_has_the_values_of_items_that_report_only(space: AddressSpace) -> None:
+    async def main() -> None:
+        of = service(space)
+        before, after = Session(of, space), Session(of, space)
+        made = before.begin(100, requests=1)
+        item = before.watch(made, TEMPERATURE).MonitoredItemId
+        await asyncio.sleep(0.11)
+        before.set_mode(made, ua.MonitoringMode.Sampling, item)
+        after.transfer(made, initial_values=True)
+        after.set_mode(made, ua.MonitoringMode.Reporting, item)
+        after.publish()
+        await asyncio.sleep(0.2)
+        assert after.values == []
 
     run(main)
 

@@ -393,6 +393,21 @@ def test_what_is_sampled_waits_until_it_may_be_reported(space: AddressSpace) -> 
     run(main)
 
 
+def test_what_waits_when_an_item_is_only_sampled_again_is_not_told(space: AddressSpace) -> None:
+    async def main() -> None:
+        session = Session(service(space), space)
+        subscription = session.begin()
+        item = session.watch(subscription, TEMPERATURE, queue=10).MonitoredItemId
+        session.set_mode(subscription, Sampling, item)
+        await cycle(session)
+        assert session.values == []
+        session.set_mode(subscription, Reporting, item)
+        await cycle(session)
+        assert session.values == [None]
+
+    run(main)
+
+
 def test_a_disabled_item_knows_nothing_and_begins_with_the_value_there_is(space: AddressSpace) -> None:
     async def main() -> None:
         session = Session(service(space), space)
@@ -461,6 +476,7 @@ def test_an_item_that_is_deleted_is_not_triggered(space: AddressSpace) -> None:
         await write(space, "a", node=TEXT)
         await cycle(session)
         assert session.values == ["a"]
+        assert of.subscriptions[subscription].items[trigger].links == {}
         of.items.delete(session, ua.DeleteMonitoredItemsParameters(cast("ua.IntegerId", subscription), [trigger]))
         assert of.subscriptions[subscription]._triggering == {}
 
