@@ -24,9 +24,10 @@ from asyncua import ua
 from asyncua.common.connection import MessageChunk, SecureConnection, TransportLimits
 from asyncua.common.utils import Buffer
 from asyncua.crypto.security_policies import SecurityPolicyNone
-from asyncua.crypto.uacrypto import InvalidSignature, der_from_x509, x509_from_der
+from asyncua.crypto.uacrypto import InvalidSignature as InvalidMac
+from asyncua.crypto.uacrypto import der_from_x509, x509_from_der
 from asyncua.ua.ua_binary import struct_from_binary
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 SHORTEST_LIFETIME_MS = 10_000
@@ -39,7 +40,7 @@ _SEQUENCE_WRAPS = range(2**32 - 1024, 2**32)
 
 BROKEN: Final = (
     ua.UaError, struct.error, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError,
-    InvalidSignature, UnsupportedAlgorithm,
+    InvalidSignature, InvalidMac, UnsupportedAlgorithm,
 )  # fmt: skip
 """What asyncua and cryptography raise over bytes that make no sense."""
 

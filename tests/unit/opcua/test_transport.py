@@ -354,7 +354,8 @@ async def test_requests_sent_ahead_are_all_answered_in_order(client: WireClient)
     request = ua.ReadRequest()
     request.Parameters.NodesToRead = [ua.ReadValueId(ua.NodeId(2258), ua.AttributeIds.Value)] * 20  # type: ignore[arg-type]
     first = client.last_request + 1
-    sending = asyncio.create_task(client.send(b"".join(client.message(request) for _ in range(1000))))
+    requests = b"".join(client.message(request) for _ in range(1000))
+    sending = asyncio.create_task(client.send(requests))
     for number in range(first, first + 1000):
         assert (await client.answer()).ResponseHeader.RequestHandle == number
     await sending
