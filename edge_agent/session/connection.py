@@ -17,7 +17,6 @@ from ..errors import UnexpectedAnswer
 
 KEEPALIVE_S = 30.0
 MAX_BODY_BYTES = 1 << 20
-MAX_HEAD_BYTES = 1 << 17
 # A body in ten thousand chunks is still read, one in a million is not.
 MAX_EXCHANGE_BYTES = MAX_BODY_BYTES + (1 << 18)
 MAX_INTERIM_ANSWERS = 8
@@ -66,45 +65,32 @@ def too_large() -> UnexpectedAnswer:
 class _Connection(ResponseHandler):
     """One connection, closed as soon as more comes through it than one answer can be.
 
-    aiohttp limits a header's size and (since 3.13) the number of headers, but neither the answers before the answer
-    (1xx), which it queues at twenty times their size, nor what stands between the chunks of a body, nor what is sent
-    while nobody asks. What came unasked would also be taken for the answer to the next question.
+    aiohttp limits the size and number of headers, but neither the answers before the answer (1xx), which it queues at
+    twenty times their size (as http.client did: https://github.com/python/cpython/issues/150743), nor what stands
+    between the chunks of a body, nor what is sent while nobody asks. What came unasked would also be taken for the
+    answer to the next question.
     """
 
-    _room, _head_room, _interim = MAX_EXCHANGE_BYTES, MAX_HEAD_BYTES, MAX_INTERIM_ANSWERS
+    _room, _interim = MAX_EXCHANGE_BYTES, MAX_INTERIM_ANSWERS
     _answered = False
 
     def set_response_params(self, **parameters: Any) -> None:  # noqa: ANN401 - aiohttp's, handed on
         """A request is about to be sent; called by aiohttp."""
-        self._room, self._head_room = MAX_EXCHANGE_BYTES, MAX_HEAD_BYTES
-        self._interim, self._answered = MAX_INTERIM_ANSWERS, False
+        self._room, self._interim, self._answered = MAX_EXCHANGE_BYTES, MAX_INTERIM_ANSWERS, False
         super().set_response_params(**parameters)
 
     def data_received(self, data: bytes) -> None:
         """Bytes of an answer, or such as nobody asked for."""
-        if not data:  # aiohttp goes on with what it held back
-            super().data_received(data)
-            return
-        if self._answered and (self._payload is None or self._payload.is_eof()):
+        if data and self._answered and (self._payload is None or self._payload.is_eof()):
             self._cut()
             return
         self._room -= len(data)
-        if not self._answered:
-            head, data = data[: self._head_room], data[self._head_room :]
-            self._head_room -= len(head)
-            super().data_received(head)
-            if data and not self._answered:
-                self._fail(UnexpectedAnswer("its headers have no end; check that url points at the printer's server"))
-        if data and self.is_connected():
-            super().data_received(data)
+        super().data_received(data)  # without bytes aiohttp goes on with what it held back
         if self._room < 0 and self.is_connected():
             self._fail(too_large())
 
     def feed_data(self, data: Any, size: int = 0) -> None:  # noqa: ANN401 - aiohttp's pair of head and body
         """One answer's head has been read; called by aiohttp."""
-        if self._answered:
-            self._should_close = True  # two answers to one question: whose is the next?
-            return
         self._answered = data[0].code >= 200 or data[0].code == 101
         self._interim -= not self._answered
         if self._interim < 0:
