@@ -30,7 +30,7 @@ from .subscriptions import Subscriptions
 class InnerServer(InternalServer):
     """What `asyncua.Server` serves."""
 
-    def __init__(self, space: AddressSpace, users: UserManager, *, limits: Limits = Limits()) -> None:
+    def __init__(self, space: AddressSpace, users: UserManager, *, limits: Limits) -> None:
         super().__init__(user_manager=users)
         self.method_service.stop()
         given: Any = space  # asyncua's annotations name its own classes; what it calls is tested

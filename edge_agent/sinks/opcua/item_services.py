@@ -12,6 +12,7 @@ from .address_space import AddressSpace
 from .attributes import stamps
 from .event_filter import Supertypes
 from .event_item import EventItem, FilterRefusedError
+from .sight import Readable
 from .subscription import Item, Owner, Subscription
 from .value_item import ValueItem
 from .wire import status
@@ -49,10 +50,10 @@ class ItemServices:
         """Watch."""
         subscription = self._find(owner, params.SubscriptionId)
         timestamps = _wanted(params.TimestampsToReturn)
-        room = self._room(owner)
+        room, sight = self._room(owner), owner.sight
         results = []
         for request in some(params.ItemsToCreate):
-            results.append(self._create(subscription, request, timestamps, has_room=room > 0))
+            results.append(self._create(subscription, request, sight, timestamps, has_room=room > 0))
             room -= results[-1].StatusCode.is_good()
         return results
 
@@ -91,6 +92,7 @@ class ItemServices:
         self,
         subscription: Subscription,
         request: ua.MonitoredItemCreateRequest,
+        sight: Readable,
         timestamps: ua.TimestampsToReturn,
         *,
         has_room: bool,
@@ -98,16 +100,20 @@ class ItemServices:
         if not has_room:
             return ua.MonitoredItemCreateResult(StatusCode=status(_C.BadTooManyMonitoredItems))
         try:
-            item = self._make(subscription, request, timestamps)
+            item = self._make(subscription, request, sight, timestamps)
         except ServiceError as error:
             return _refused(ua.MonitoredItemCreateResult(), error)
         subscription.add(item, request.MonitoringMode)
         return _accepted(ua.MonitoredItemCreateResult(MonitoredItemId=cast("ua.IntegerId", item.id)), item)
 
     def _make(
-        self, subscription: Subscription, request: ua.MonitoredItemCreateRequest, timestamps: ua.TimestampsToReturn
+        self,
+        subscription: Subscription,
+        request: ua.MonitoredItemCreateRequest,
+        sight: Readable,
+        timestamps: ua.TimestampsToReturn,
     ) -> Item:
-        sight, item_id = subscription.owner.sight, subscription.next_item_id()
+        item_id = subscription.next_item_id()
         if request.ItemToMonitor.AttributeId == ua.AttributeIds.EventNotifier:
             return EventItem(item_id, request, subscription.notice, sight=sight, supertypes=self._supertypes)
         return ValueItem(

@@ -116,7 +116,7 @@ class ValueItem(MonitoredItem[ua.DataValue, ua.MonitoredItemNotification]):
         elif self.size == 1:
             queue[0] = entry
         elif self.discards_oldest:
-            queue.popleft()
+            del queue[0]
             queue.append(entry)
             queue[0] = _overflown(queue[0])
         else:

@@ -141,7 +141,8 @@ def test_who_may_not_see_a_machine_hears_nothing_of_it(space: AddressSpace) -> N
         allowed, other = Session(of, space), Session(of, space, sees=lambda key: key.namespace != 13)
         for session in (allowed, other):
             watch(session, session.begin(), SERVER, event_filter())
-        assert watch(other, other.begin(), ROOT, event_filter()).StatusCode.name == "BadNodeIdUnknown"
+        [subscription] = [made.id for made in of.subscriptions.values() if made.owner is other]
+        assert watch(other, subscription, ROOT, event_filter()).StatusCode.name == "BadNodeIdUnknown"
         await report(of, FAULT)
         await cycle(allowed, other)
         assert (len(allowed.events), other.events) == (1, [])

@@ -289,6 +289,10 @@ def test_nothing_is_sent_where_nobody_is_any_more(space: AddressSpace) -> None:
         session.publish()
         assert session.values == [None]
         assert of.subscriptions[made].available() == [1]
+        session.publish()
+        session.gone = True
+        of.delete(session, [made])
+        assert session.refused == []
 
     run(main)
 
@@ -427,6 +431,20 @@ def test_requests_for_others_keep_a_subscription_alive(space: AddressSpace) -> N
         republished = fault(lambda: republish(session, made, 1))
         await asyncio.sleep(2.5)
         assert (republished, list(of.subscriptions)) == ("BadMessageNotAvailable", [made])
+
+    run(main)
+
+
+def test_a_request_that_goes_to_another_keeps_it_alive_too(space: AddressSpace) -> None:
+    async def main() -> None:
+        session = Session(of := service(space), space)
+        modest = session.begin(100, lifetime=30, keep_alive=10)
+        greedy = session.begin(100, lifetime=30, keep_alive=1, Priority=cast("ua.Byte", 9))
+        for _ in range(10):
+            await asyncio.sleep(1)
+            session.publish()
+        assert {result.SubscriptionId for result in session.told} == {greedy}
+        assert modest in of.subscriptions
 
     run(main)
 

@@ -222,7 +222,7 @@ def test_an_item_that_is_deleted_in_its_interval_leaves_nothing_behind(space: Ad
         session = Session(of := service(space), space)
         subscription = session.begin()
         item = session.watch(subscription, TEMPERATURE, sampling_ms=60_000)
-        await write(space, 1.0)  # waits for the end of the interval
+        await write(space, 1.0, 2.0, 3.0)  # the last waits for the end of the interval
         params = ua.DeleteMonitoredItemsParameters(cast("ua.IntegerId", subscription), [item.MonitoredItemId])
         of.items.delete(session, params)
         assert space._watches == {}
