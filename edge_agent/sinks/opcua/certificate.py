@@ -131,11 +131,9 @@ class OwnCertificate:
         return self._now() < RELEASED
 
     def _fault(self, certificate: x509.Certificate) -> str:
-        """Why it will not do; with a clock that is wrong, its dates are not the reason."""
+        """Why it will not do. A clock that is behind makes no certificate expire."""
         if self._application_uri not in uris(certificate):
             return f"it is not of {self._application_uri}"
-        if self._clock_is_wrong():
-            return ""
         if certificate.not_valid_after_utc - self._now() < RENEWED_BEFORE:
             return f"it expires on {certificate.not_valid_after_utc:%Y-%m-%d}"
         return ""

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from edge_agent.errors import UnavailableError
 from edge_agent.secret import Secret
-from edge_agent.sinks.opcua import ClientCertificates, OpcUaUser, access
+from edge_agent.sinks.opcua import ClientCertificates, OpcUaOptions, OpcUaUser, access
 from edge_agent.sinks.opcua.credentials import Credentials
 from edge_agent.sinks.opcua.trust_folder import Place, TrustFolder
 from tests.endpoint import DEVICE, Bench
@@ -250,6 +250,13 @@ async def test_only_trusted_certificates_open_a_channel_and_changes_count_at_onc
         assert not await gets_in(client)
         folder.revoke(stranger)
         assert not await gets_in(await as_user(bench, "scada", PASSWORD))
+
+
+@pytest.mark.parametrize(("was", "will_be", "is_now"), [(1, 1, 1), (1, 0, 0), (0, 1, 0), (0, 0, 0)])
+async def test_a_reload_opens_nothing(was: int, will_be: int, is_now: int) -> None:
+    before, after = (OpcUaOptions(anonymous=bool(anonymous), port=4840 + anonymous) for anonymous in (was, will_be))
+    now = before.reloaded(replace(after, users=(SCADA,), mes_ids=frozenset({7})))
+    assert now == replace(before, users=(SCADA,), mes_ids=frozenset({7}), anonymous=bool(is_now))
 
 
 async def test_trust_becomes_stricter_by_a_reload_and_not_laxer(bench: Bench) -> None:

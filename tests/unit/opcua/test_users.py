@@ -319,6 +319,44 @@ def test_tries_at_the_same_time_are_no_faster_than_one_after_the_other(tmp_path:
     play(tmp_path, scene, replace(OPTIONS, mes_ids=frozenset()))
 
 
+def test_a_lock_also_holds_for_those_who_wait_for_their_turn(tmp_path: Path) -> None:
+    async def scene(door: Door) -> None:
+        right = door.password("mes-1")
+        for _ in range(FAILURES_BEFORE_LOCK - 1):
+            await door.knock("mes-1", "wrong")
+        answers = await asyncio.gather(*(door.knock("mes-1", password) for password in ("wrong", right, right)))
+        assert not any(answers)
+
+    play(tmp_path, scene)
+
+
+def test_an_hour_of_silence_begins_anew(tmp_path: Path) -> None:
+    async def scene(door: Door) -> None:
+        for wait_s, took_s in ((0, 0.5), (3590, 1), (3610, 0.5)):
+            await asyncio.sleep(wait_s)
+            began = seconds()
+            await door.knock("scada", "wrong")
+            assert seconds() - began == took_s
+
+    play(tmp_path, scene, replace(OPTIONS, mes_ids=frozenset()))
+
+
+def test_a_password_longer_than_any_is_not_hashed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed: list[int] = []
+
+    def count(password: str, _kept: str) -> bool:
+        hashed.append(len(password))
+        return False
+
+    async def scene(door: Door) -> None:
+        for length in (1024, 1025, 10**6):
+            assert await door.knock("mes-1", "x" * length) is None
+        assert hashed == [1024]
+
+    monkeypatch.setattr(users, "matches", count)
+    play(tmp_path, scene)
+
+
 def test_whoever_hangs_up_has_tried(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async def scene(door: Door) -> None:
         for _ in range(FAILURES_BEFORE_LOCK):
