@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from asyncua.common.utils import ServiceError
 
 from . import wire
 from .index_range import IndexRange
+from .limits import NODES_AT_ONCE
 from .sight import Readable
 
 _ENCODINGS = {None, "", "Default Binary"}
@@ -24,7 +26,7 @@ _STAMPS: dict[ua.TimestampsToReturn, _Stamp] = {
 }
 
 
-def read(params: ua.ReadParameters, sight: Readable) -> list[ua.DataValue]:
+async def read(params: ua.ReadParameters, sight: Readable) -> list[ua.DataValue]:
     """Read attributes; each has a status of its own.
 
     Raises:
@@ -35,7 +37,12 @@ def read(params: ua.ReadParameters, sight: Readable) -> list[ua.DataValue]:
     if params.MaxAge < 0:
         raise ServiceError(ua.StatusCodes.BadMaxAgeInvalid)
     stamp = stamps(params.TimestampsToReturn)
-    return [stamp(read_one(wanted, sight)) for wanted in params.NodesToRead]
+    values = []
+    for number, wanted in enumerate(params.NodesToRead):
+        if number % NODES_AT_ONCE == NODES_AT_ONCE - 1:
+            await asyncio.sleep(0)
+        values.append(stamp(read_one(wanted, sight)))
+    return values
 
 
 def stamps(wanted: ua.TimestampsToReturn) -> _Stamp:

@@ -9,8 +9,8 @@ REFERENCES_PER_NODE = 1_000
 """What is left follows by BrowseNext."""
 REFERENCES_PER_BROWSE = 20_000
 """Of all nodes together: as many as one message holds."""
-REFERENCES_PER_BROWSE = 20_000
-"""As many as an answer holds: without BrowseNext all come at once, and a node may have hundreds."""
 PATHS_PER_TRANSLATE = 1_000
+NODES_AT_ONCE = 200
+"""Between two of so many others get their turn: a request may ask for thousands."""
 METHODS_PER_CALL = 100
 ITEMS_PER_CALL = 10_000

@@ -19,7 +19,7 @@ from .address_space import AddressSpace
 from .instance import Instance
 from .job_orders import job_lists
 from .machine_type import JOB_CONTROL, JOB_RESULTS, PROCESS, STACKLIGHT, MachineType
-from .nodeset import Key
+from .nodeset import Key, key
 
 # Heaters stay once seen; names that keep changing must not fill the address space.
 MAX_HEATERS = 32
@@ -129,7 +129,7 @@ class MachineNodes:
     def _place(self, path: str, item: DataItem, convert: Callable[[Any], object] | None = None) -> Place:
         """One node, and how it shows the item: in the type that the model gives it."""
         data_type = self.instance.template[path].row.data_type
-        kind = values.built_in(self.instance.space.nodeset, data_type)
+        kind = wire.built_in(self.instance.space.nodeset, key(data_type))
         if data_type == values.DURATION and item.unit is not None:
             convert = partial(values.milliseconds, unit=item.unit)
         return Place(path, kind, item.kind is Kind.NUMBERS, convert)

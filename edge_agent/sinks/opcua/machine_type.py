@@ -5,6 +5,8 @@ The tree comes from the models; only choices stand here. Paths are BrowseNames j
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from asyncua import ua
 
 from ...items import ITEMS, DataItem, Kind, heater_items
@@ -49,6 +51,7 @@ _OPTIONAL = (
     "Notification/Messages",
     "Production/ActiveProgram/JobIdentifier",
 )
+_KEPT_TEMPLATES = 32
 _OF_THE_TYPES = {"Identification", "MachineryBuildingBlocks", "Monitoring", "Production"}
 _LIGHT_OPTIONAL = ("SignalOn", "SignalColor", "SignalMode")
 
@@ -82,18 +85,17 @@ class MachineType:
     def __init__(self, nodeset: Nodeset) -> None:
         """Walk the types; takes some tens of milliseconds."""
         self._nodeset = nodeset
-        self._templates: dict[tuple[str, ...], Template] = {(): _template(nodeset)}
+        self._base = _template(nodeset)
+        self.template = lru_cache(maxsize=_KEPT_TEMPLATES)(self._template)
 
-    def template(self, heaters: tuple[str, ...] = ()) -> Template:
+    def _template(self, heaters: tuple[str, ...] = ()) -> Template:
         """The nodes of every machine that reports these heaters (the printer's names, ``tool0``)."""
-        if heaters not in self._templates:
-            items = [heater_items(heater)[0] for heater in heaters]
-            setpoints = [f"{item.id}/ProcessValueSetpoint" for item in items]
-            builder = Builder(self._nodeset, optional=setpoints, begun=self._templates[()])
-            for item in items:
-                _add_temperature(builder, item)
-            self._templates[heaters] = builder.template()
-        return self._templates[heaters]
+        items = [heater_items(heater)[0] for heater in heaters]
+        setpoints = [f"{item.id}/ProcessValueSetpoint" for item in items]
+        builder = Builder(self._nodeset, optional=setpoints, begun=self._base)
+        for item in items:
+            _add_temperature(builder, item)
+        return builder.template()
 
 
 def _template(nodeset: Nodeset) -> Template:
@@ -149,7 +151,7 @@ def _add_temperature(builder: Builder, item: DataItem) -> None:
     tag = item.id.rpartition("/")[2]
     builder.change(f"{item.id}/SignalTag", value=_value(ua.VariantType.String, tag))
     for name in ("AnalogSignal", "ProcessValueSetpoint"):
-        builder.change(f"{item.id}/{name}", data_type=_DOUBLE)
+        builder.change(f"{item.id}/{name}", data_type=_DOUBLE, rank=-1)
         _add_unit(builder, f"{item.id}/{name}", item)
 
 

@@ -77,24 +77,36 @@ class Mirror:
 
     async def _follow_machine(self, machine_id: str, observation: Observation | None) -> None:
         machine = self._folder.get(machine_id)
-        before = self._mes_ids.get(machine_id)
+        before, after = self._mes_ids.get(machine_id), observation.machine.mes_ids if observation else None
+        if machine is not None and before != after:
+            # Also when it only belongs to others now: who may not see it any more is to be told no more of it.
+            await self._remove(machine)
+            machine = None
         if observation is not None:
             self._mes_ids[machine_id] = observation.machine.mes_ids  # before anybody can look
             self._reachable[machine_id] = observation.reachable
-        if observation is not None and machine is None:
-            machine = await self._folder.add(observation)
-            await self._report_change(machine, _VERBS.NodeAdded, _VERBS.ReferenceAdded, f"{machine_id} was added")
-        elif observation is not None and machine is not None and await machine.update(observation):
+            await (self._add(observation) if machine is None else self._update(machine, observation))
+        if before != after:
+            self._agent.organise(self._by_mes_id())
+
+    async def _add(self, observation: Observation) -> None:
+        machine = await self._folder.add(observation)
+        message = f"{observation.machine.id} was added"
+        await self._report_change(machine, _VERBS.NodeAdded, _VERBS.ReferenceAdded, message)
+
+    async def _update(self, machine: MachineNodes, observation: Observation) -> None:
+        if await machine.update(observation):
+            machine_id = observation.machine.id
             process = Change(machine.instance.key(PROCESS), _FOLDER_TYPE, _VERBS.ReferenceAdded)
             occurrence = model_change.occurrence([process], f"{machine_id} reports more temperatures than before")
             await self._tell(occurrence, machine_id)
-        elif observation is None and machine is not None:
-            await self._folder.remove(machine_id)
-            await self._report_change(machine, _VERBS.NodeDeleted, _VERBS.ReferenceDeleted, f"{machine_id} was removed")
-            # Only now: who must not know of it is not to hear of its end either.
-            del self._mes_ids[machine_id], self._reachable[machine_id]
-        if before != self._mes_ids.get(machine_id):
-            self._agent.organise(self._by_mes_id())
+
+    async def _remove(self, machine: MachineNodes) -> None:
+        machine_id = machine.instance.root
+        await self._folder.remove(machine_id)
+        await self._report_change(machine, _VERBS.NodeDeleted, _VERBS.ReferenceDeleted, f"{machine_id} was removed")
+        # Only now: who must not know of it is not to hear of its end either.
+        del self._mes_ids[machine_id], self._reachable[machine_id]
 
     async def _report(self, event: Event) -> None:
         machine = self._folder.get(event.machine_id)

@@ -87,7 +87,7 @@ def describe(space: AddressSpace, iserver: InnerServer, namespaces: list[str]) -
         space.hold(Key(0, number), _bad(ua.StatusCodes.BadNotReadable))
     # Clients that want every machine's events ask the server, for those missed too.
     notifies = ua.EventNotifier.SubscribeToEvents.mask
-    if isinstance(iserver.history_manager, history.EventHistory):
+    if iserver.served.history is not None:
         notifies |= ua.EventNotifier.HistoryRead.mask
     shown = ua.DataValue(ua.Variant(int(notifies), _T.Byte))
     space.hold(_SERVER_OBJECT, shown, ua.AttributeIds.EventNotifier)

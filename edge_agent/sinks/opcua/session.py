@@ -69,7 +69,7 @@ class Session(SubscribingSession):
         if not self.external:
             return await super().read(params)
         _check(params.NodesToRead, limits.NODES_PER_READ)
-        return attributes.read(params, self.sight)
+        return await attributes.read(params, self.sight)
 
     async def write(self, params: ua.WriteParameters) -> list[ua.StatusCode]:
         """Be refused to write them."""
@@ -81,7 +81,7 @@ class Session(SubscribingSession):
     async def browse(self, params: ua.BrowseParameters) -> list[ua.BrowseResult]:
         """Follow references."""
         _check(params.NodesToBrowse, limits.NODES_PER_BROWSE)
-        return [self._keep(*found) for found in View(self.sight).browse(params)]
+        return [self._keep(*found) for found in await View(self.sight).browse(params)]
 
     async def browse_next(self, parameters: ua.BrowseNextParameters) -> list[ua.BrowseResult]:
         """Follow them where an answer had to stop, or say that they are not wanted any more."""
@@ -117,7 +117,15 @@ class Session(SubscribingSession):
         """Read what happened; asyncua leaves out whose question it is."""
         if self._served.history is None:
             raise ServiceError(ua.StatusCodes.BadHistoryOperationUnsupported)
-        return await self._served.history.read_history(params, self.session_id)
+        sees = self.sees
+        nodes = params.NodesToRead or []
+        seen = [value for value in nodes if sees(wire.key(value.NodeId))]
+        params.NodesToRead = seen
+        found = iter(await self._served.history.read_history(params, self.session_id) if seen or not nodes else ())
+        unknown = wire.status(ua.StatusCodes.BadNodeIdUnknown)
+        return [
+            next(found) if sees(wire.key(value.NodeId)) else ua.HistoryReadResult(StatusCode=unknown) for value in nodes
+        ]
 
     async def create_monitored_items(
         self, params: ua.CreateMonitoredItemsParameters

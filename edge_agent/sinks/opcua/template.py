@@ -131,11 +131,17 @@ class Builder:
         self._link(parent, reference, path)
 
     def change(
-        self, path: str, *, data_type: str | None = None, notifier: int | None = None, value: Value | None = None
+        self,
+        path: str,
+        *,
+        data_type: str | None = None,
+        rank: int | None = None,
+        notifier: int | None = None,
+        value: Value | None = None,
     ) -> None:
         """Make a declared node more special: a concrete DataType for an abstract one, events, a constant value."""
         draft = self._drafts[path]
-        changes = {"data_type": data_type, "notifier": notifier, "value": value}
+        changes = {"data_type": data_type, "rank": rank, "notifier": notifier, "value": value}
         draft.row = replace(draft.row, **{name: change for name, change in changes.items() if change is not None})
 
     def describe(self, path: str, sentence: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import cast
 
 from asyncua import ua
@@ -10,7 +9,7 @@ from asyncua import ua
 from ...items import Reading
 from ...model import Quality
 from ...units import MILLISECOND, SECOND, Unit
-from . import nodeset, wire
+from . import wire
 
 STATUS_CODES = {
     Quality.GOOD: ua.StatusCodes.Good,
@@ -66,10 +65,4 @@ def variant(kind: ua.VariantType, value: object, *, is_list: bool = False) -> ua
 
 def milliseconds(value: float, unit: Unit) -> float:
     """A length of time as a Duration has it (OPC 10000-3, 8.13), whatever the item's unit."""
-    return value * _PER_MILLISECOND[unit]
-
-
-@lru_cache(maxsize=64)
-def built_in(models: nodeset.Nodeset, data_type: str) -> ua.VariantType:
-    """The type on the wire of a DataType, given as the models' files write it."""
-    return wire.built_in(models, nodeset.key(data_type))
+    return round(value * _PER_MILLISECOND[unit], 3)

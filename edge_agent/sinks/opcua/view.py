@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import cast
 
@@ -11,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from . import wire
-from .limits import REFERENCES_PER_BROWSE, REFERENCES_PER_NODE
+from .limits import NODES_AT_ONCE, REFERENCES_PER_BROWSE, REFERENCES_PER_NODE
 from .nodeset import HAS_TYPE_DEFINITION, Key, Reference, Row
 from .sight import Readable
 
@@ -44,7 +45,7 @@ class View:
     def __init__(self, space: Readable) -> None:
         self._space = space
 
-    def browse(self, params: ua.BrowseParameters) -> list[tuple[ua.BrowseResult, Rest | None]]:
+    async def browse(self, params: ua.BrowseParameters) -> list[tuple[ua.BrowseResult, Rest | None]]:
         """Browse; every result has a status of its own, and what is left to tell if that is too much.
 
         Raises:
@@ -57,7 +58,9 @@ class View:
         most = min(params.RequestedMaxReferencesPerNode or REFERENCES_PER_NODE, REFERENCES_PER_NODE)
         results: list[tuple[ua.BrowseResult, Rest | None]] = []
         found = 0
-        for description in params.NodesToBrowse:
+        for number, description in enumerate(params.NodesToBrowse):
+            if number % NODES_AT_ONCE == NODES_AT_ONCE - 1:
+                await asyncio.sleep(0)
             if found >= REFERENCES_PER_BROWSE:  # the whole answer would be too long to send
                 results.append((_refused(ua.StatusCodes.BadNoContinuationPoints), None))
                 continue
