@@ -17,7 +17,7 @@ from edge_agent.sinks.opcua.limits import REFERENCES_PER_NODE as MOST_REFERENCES
 from edge_agent.sinks.opcua.machine_type import MachineType
 from edge_agent.sinks.opcua.nodeset import HAS_COMPONENT, HAS_PROPERTY, ORGANIZES, Key, Reference
 from edge_agent.sinks.opcua.sight import Sight, sees_of
-from edge_agent.sinks.opcua.view import Rest, View
+from edge_agent.sinks.opcua.view import ELEMENTS_PER_PATH, Rest, View
 from edge_agent.sinks.opcua.wire import key, node_id
 from tests.opcua_space import ROOT, of_machine
 
