@@ -38,6 +38,7 @@ LONGEST_URL_BYTES = 4096
 LARGEST_RESPONSE_BYTES = 4 * 1024 * 1024
 UNKNOWN_MESSAGE_BYTES = 64 * 1024
 """Of a request before anybody has logged in: one that logs in needs a tenth."""
+_LONG_BYTES = 32 * 1024
 _NONCE_BYTES = 32
 
 
@@ -107,11 +108,15 @@ class Processor:
             async with self._reception.turn():
                 self._open(header, body)
             return True
+        whole_bytes = self.channel.held_bytes + len(body)
         message = self.channel.receive(header, body)
         if kind == ua.MessageType.SecureClose:
             return False
-        if message is not None:
+        if message is not None and whole_bytes <= _LONG_BYTES:
             await self._serve(message)
+        elif message is not None:
+            async with self._reception.long_turn():
+                await self._serve(message)
         return True
 
     async def close(self) -> None:

@@ -30,6 +30,7 @@ _SWEEP_S = 0.25
 _POLL_S = 0.01
 _TURNED_AWAY_AT_ONCE = 32
 _BREATH_S = 0.002
+_LONGEST_BREATH_S = 1.0
 _REMINDED_AFTER_S = 60.0
 _REMEMBERED = 256
 
@@ -96,6 +97,7 @@ class Reception:
         self._open: set[Guest] = set()
         self._goodbyes: set[asyncio.Task[None]] = set()
         self._turn = asyncio.Lock()
+        self._long_turn = asyncio.Lock()
         self._told: OrderedDict[tuple[str, str], tuple[float, int]] = OrderedDict()
 
     @property
@@ -153,6 +155,14 @@ class Reception:
         async with self._turn:
             yield
             await asyncio.sleep(_BREATH_S)
+
+    @asynccontextmanager
+    async def long_turn(self) -> AsyncIterator[None]:
+        """Long requests come one at a time, and half of the time is for others."""
+        async with self._long_turn:
+            began = self.monotonic()
+            yield
+            await asyncio.sleep(min(self.monotonic() - began, _LONGEST_BREATH_S))
 
     async def watch(self) -> None:
         """End what takes too long, until cancelled."""

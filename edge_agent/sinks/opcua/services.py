@@ -18,7 +18,10 @@ from .subscribing import SubscribingSession
 
 READS_SMALL = 2_000
 """Values in a request that comes before a log-in, or asks for little."""
-READS_LARGE = 300_000
+READS = 50_000
+"""In one of a logged-in client, as long as `limits` allows."""
+READS_OF_NODES = 100_000
+READS_OF_ITEMS = 250_000
 """In one for 10,000 monitored items, with their filters."""
 
 Asked = Any
@@ -133,14 +136,14 @@ async def _set_monitoring_mode(session: SubscribingSession, asked: Asked) -> Res
 
 
 def _service(
-    name: str, answer: Callable[[SubscribingSession, Asked], Awaitable[Response]], *, reads: int = READS_LARGE
+    name: str, answer: Callable[[SubscribingSession, Asked], Awaitable[Response]], *, reads: int = READS
 ) -> tuple[int, SessionService]:
     return number_of(name), SessionService(decode=decoder(name), answer=answer, reads=reads)
 
 
 SESSION_SERVICES: Mapping[int, SessionService] = dict(
     [
-        _service("Read", _read),
+        _service("Read", _read, reads=READS_OF_NODES),
         _service("Write", _write),
         _service("HistoryRead", _history_read),
         _service("Browse", _browse),
@@ -156,8 +159,8 @@ SESSION_SERVICES: Mapping[int, SessionService] = dict(
         _service("DeleteSubscriptions", _delete_subscriptions, reads=READS_SMALL),
         _service("SetPublishingMode", _set_publishing_mode, reads=READS_SMALL),
         _service("Republish", _republish, reads=READS_SMALL),
-        _service("CreateMonitoredItems", _create_items),
-        _service("ModifyMonitoredItems", _modify_items),
+        _service("CreateMonitoredItems", _create_items, reads=READS_OF_ITEMS),
+        _service("ModifyMonitoredItems", _modify_items, reads=READS_OF_ITEMS),
         _service("DeleteMonitoredItems", _delete_items),
         _service("SetMonitoringMode", _set_monitoring_mode),
     ]
