@@ -329,3 +329,22 @@ def test_a_queue_that_would_rather_miss_the_newest_says_so_last(space: AddressSp
         assert [int.from_bytes(fields[1]) for _, fields in first] == list(range(LEAST_QUEUED))
 
     run(main)
+
+
+def test_what_happens_after_a_gap_that_was_told_is_told_if_there_is_room(space: AddressSpace) -> None:
+    async def main() -> None:
+        session = Session(of := service(space), space)
+        subscription = session.begin(MaxNotificationsPerPublish=cast("ua.Counter", 1))
+        watch(session, subscription, SERVER, event_filter("0:EventId"), discard_oldest=False)
+        *first, later, too_late = numbered(LEAST_QUEUED + 3)
+        await report(of, *first)  # one more than there is room for
+        await cycle(session)
+        await report(of, later, too_late)
+        for _ in range(LEAST_QUEUED + 2):
+            await cycle(session)
+        told = [int.from_bytes(event_id) for _, (event_id,) in session.events]
+        assert told[:LEAST_QUEUED] == list(range(LEAST_QUEUED))
+        assert told[LEAST_QUEUED + 1 : -1] == [LEAST_QUEUED + 1]  # between two that say so
+        assert len(told) == LEAST_QUEUED + 3
+
+    run(main)

@@ -481,6 +481,7 @@ def test_what_is_deleted_does_nothing_more(space: AddressSpace, caplog: pytest.L
     async def main() -> None:
         session = Session(of := service(space), space)
         made, other = session.begin(100, lifetime=30), session.begin(60_000, requests=3)
+        modify(session, made, 200, RequestedLifetimeCount=30)
         of.delete(session, [made])
         with caplog.at_level(logging.INFO):
             await asyncio.sleep(20)

@@ -217,15 +217,22 @@ def test_sampling_intervals_are_revised(space: AddressSpace, asked: float, revis
     run(main)
 
 
+def waiting_samples() -> list[Any]:
+    """Timers at whose end a value will be looked at."""
+    timers: Any = asyncio.get_running_loop()._scheduled  # type: ignore[attr-defined]
+    return [timer for timer in timers if not timer.cancelled() and "_sample" in repr(timer)]
+
+
 def test_an_item_that_is_deleted_in_its_interval_leaves_nothing_behind(space: AddressSpace) -> None:
     async def main() -> None:
         session = Session(of := service(space), space)
         subscription = session.begin()
         item = session.watch(subscription, TEMPERATURE, sampling_ms=60_000)
         await write(space, 1.0, 2.0, 3.0)  # the last waits for the end of the interval
+        assert len(waiting_samples()) == 1
         params = ua.DeleteMonitoredItemsParameters(cast("ua.IntegerId", subscription), [item.MonitoredItemId])
         of.items.delete(session, params)
-        assert space._watches == {}
+        assert (space._watches, waiting_samples()) == ({}, [])
         await cycle(session, 700)
         assert session.values == []
 
@@ -260,6 +267,19 @@ def test_a_queue_may_miss_the_newest_instead(space: AddressSpace) -> None:
         await cycle(session)
         assert session.values == [None, 1.0, 4.0]
         assert codes(session) == [0, 0, OVERFLOW]
+
+    run(main)
+
+
+def test_which_end_of_a_queue_is_missed_can_be_changed(space: AddressSpace) -> None:
+    async def main() -> None:
+        session = Session(service(space), space)
+        subscription = session.begin()
+        item = session.watch(subscription, TEMPERATURE, queue=3).MonitoredItemId
+        session.rewatch(subscription, item, queue=3, discard_oldest=False)
+        await write(space, 1.0, 2.0, 3.0, 4.0)
+        await cycle(session)
+        assert session.values == [None, 1.0, 4.0]
 
     run(main)
 
