@@ -96,7 +96,7 @@ class Publisher:
             request = self._next()
             if request is None:
                 return
-            _answer(request, self._notices.popleft() if self._notices else self._turn())
+            _answer(request, self._notices.popleft if self._notices else self._turn)
 
     def _turn(self) -> ua.PublishResult:
         """The message of whoever has waited longest among the most important."""
@@ -119,12 +119,13 @@ class Publisher:
         return None
 
 
-def _answer(request: PublishRequest, result: ua.PublishResult) -> None:
-    result.Results = request.results
+def _answer(request: PublishRequest, find: Callable[[], ua.PublishResult]) -> None:
     try:
+        result = find()
+        result.Results = request.results
         request.answer(result)
     except Exception:
-        log.exception("subscription %s: a message could not be sent", result.SubscriptionId)
+        log.exception("a subscription's message could not be sent")
         _refuse(request, ua.StatusCodes.BadInternalError)
 
 

@@ -297,18 +297,22 @@ def test_nothing_is_sent_where_nobody_is_any_more(space: AddressSpace) -> None:
     run(main)
 
 
-def test_a_message_that_cannot_be_sent_is_an_error_to_the_client_and_the_next_one_goes(
-    space: AddressSpace, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("breaks", ["made", "sent"])
+def test_a_message_that_fails_is_an_error_to_the_client_and_the_next_one_goes(
+    space: AddressSpace, caplog: pytest.LogCaptureFixture, breaks: str
 ) -> None:
     async def main() -> None:
-        session = Session(service(space), space)
-        session.watch(session.begin(100, requests=2), TEMPERATURE)
-        answer, session._answer = session._answer, cast("Any", None)  # type: ignore[method-assign]
-        session.publisher._requests[0].answer = session._answer
+        session = Session(of := service(space), space)
+        made = session.begin(100, requests=2)
+        session.watch(made, TEMPERATURE)
+        if breaks == "sent":
+            session.publisher._requests[0].answer = cast("Any", None)
+        else:
+            of.subscriptions[made].items[1]._stamp = cast("Any", None)  # type: ignore[union-attr]
         await asyncio.sleep(0.11)
         assert session.refused == ["BadInternalError"]
         assert "could not be sent" in caplog.text
-        session.publisher._requests[0].answer = answer
+        session.rewatch(made, 1)
         await write(space, 1.0)
         await asyncio.sleep(0.1)
         assert session.values == [1.0]
