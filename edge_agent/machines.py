@@ -11,7 +11,6 @@ import random
 from collections.abc import Callable
 from datetime import datetime
 
-import aiohttp
 from msgspec.structs import replace
 
 from .chronicle import Chronicle
@@ -22,6 +21,7 @@ from .jobs import KEEP_RECENT, JobTracker, Outcome
 from .journal import Journal
 from .model import MachineState, Quality, StateTable
 from .poller import Poller, Polling
+from .session import ClientSession
 from .sources import Source
 from .sources.octoprint import OctoPrint, OctoPrintOptions
 from .sources.simulated import SimulatedOptions, SimulatedPrinter
@@ -45,7 +45,7 @@ class Machines:
         self,
         tasks: asyncio.TaskGroup,
         *,
-        session: aiohttp.ClientSession,
+        session: ClientSession,
         store: Store,
         journal: Journal,
         health: Health,
@@ -132,7 +132,7 @@ class Machines:
 
 
 def make_source(
-    options: OctoPrintOptions | SimulatedOptions, *, session: aiohttp.ClientSession, now: Callable[[], datetime]
+    options: OctoPrintOptions | SimulatedOptions, *, session: ClientSession, now: Callable[[], datetime]
 ) -> Source:
     """The source that its options ask for."""
     monotonic = asyncio.get_running_loop().time

@@ -7,5 +7,6 @@ few megabytes of memory and no other host its turn.
 
 from .connection import Resolver, open_session
 from .host import Answer, HttpHost, Tls
+from .library import ClientSession
 
-__all__ = ["Answer", "HttpHost", "Resolver", "Tls", "open_session"]
+__all__ = ["Answer", "ClientSession", "HttpHost", "Resolver", "Tls", "open_session"]

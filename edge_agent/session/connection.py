@@ -9,11 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any, cast
 
-import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.client_proto import ResponseHandler
-
 from ..errors import UnexpectedAnswer
+from .library import AbstractResolver, ResolveResult, ResponseHandler, aiohttp
 
 KEEPALIVE_S = 30.0
 MAX_BODY_BYTES = 1 << 20

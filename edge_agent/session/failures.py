@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import ssl
 
-import aiohttp
-
 from ..errors import ProxyFault, SourceError, Starting, UnexpectedAnswer, Unreachable, WrongTarget
+from .library import aiohttp
 
 
 def proxy_fault(status: int, url: str) -> SourceError:

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 
-import aiohttp
 from msgspec import Struct
 
 from ..errors import ConfigError, SourceError, UnexpectedAnswer, WrongTarget
 from .connection import KEEPALIVE_S, MAX_BODY_BYTES, Exchange, too_large
 from .failures import proxy_fault, translate
+from .library import aiohttp, authorities
 
 CONNECT_TIMEOUT_S = 3.0
 _PROXY_STATUSES = {502, 503, 504}
@@ -64,7 +64,7 @@ class HttpHost:
         self._session = session
         self._url = url
         self._headers = headers
-        self._ssl = _ssl_parameter(tls)
+        self._ssl = _ssl_parameter(tls) if url.startswith("https:") else True
         self._silent_closes = 0
         self._last_answer_at = 0.0
         self.closes_silently = False
@@ -184,7 +184,7 @@ def _ssl_parameter(tls: Tls) -> ssl.SSLContext | aiohttp.Fingerprint | bool:
     if not tls.verify:
         return False
     if tls.ca_file is None:
-        return True
+        return authorities()
     try:
         return ssl.create_default_context(cafile=tls.ca_file)
     except (OSError, ssl.SSLError) as error:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
@@ -15,6 +18,7 @@ import pytest
 
 from edge_agent.errors import ConfigError, SourceError, Unreachable, WrongTarget
 from edge_agent.session import Answer, HttpHost, Tls, open_session
+from edge_agent.session.library import authorities
 from tests import raw_server, server_certificates, virtual_time
 from tests.double import KEY, OctoPrintDouble
 
@@ -344,3 +348,28 @@ async def test_http_to_a_server_that_wants_https_is_no_bug(
 ) -> None:
     with pytest.raises(SourceError):
         await host_at(trusted.url.replace("https:", "http:"), session).get(PATH)
+
+
+async def test_whom_the_system_trusts_is_trusted(
+    session: aiohttp.ClientSession,
+    trusted: OctoPrintDouble,
+    certificate: server_certificates.Certificate,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate.pem))
+    authorities.cache_clear()
+    try:
+        assert (await host_at(trusted.url, session).get(PATH)).status == 200
+    finally:
+        authorities.cache_clear()
+
+
+def test_importing_the_session_reads_no_authorities_and_leaves_the_environment_alone() -> None:
+    script = (
+        "import os; os.environ['SSL_CERT_DIR'] = '/somewhere';"
+        "import edge_agent.session; from aiohttp import connector;"
+        "assert connector._SSL_CONTEXT_VERIFIED.get_ca_certs() == [], 'authorities were read';"
+        "assert os.environ['SSL_CERT_DIR'] == '/somewhere'; assert 'SSL_CERT_FILE' not in os.environ"
+    )
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SSL_CERT")}
+    subprocess.run([sys.executable, "-c", script], check=True, env=environment)

@@ -148,7 +148,7 @@ class OwnCertificate:
             certificate, key = _read(self._folder / CERTIFICATE), _read(self._folder / KEY)
             return _checked(
                 x509.load_der_x509_certificate(certificate) if certificate is not None else None,
-                load_pem_private_key(key, password=None) if key is not None else None,
+                load_pem_private_key(key, password=None, unsafe_skip_rsa_key_validation=True) if key is not None else None,
             )
         except OSError as error:
             raise self._trouble(error) from error

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable
 from datetime import datetime
 
-import aiohttp
 from msgspec import Struct, field
 
 from ...errors import (
@@ -22,7 +21,7 @@ from ...errors import (
 )
 from ...model import Snapshot
 from ...secret import Secret
-from ...session import Answer, HttpHost, Tls
+from ...session import Answer, ClientSession, HttpHost, Tls
 from .meaning import Identity, is_operational, lookalike, plain, profile_name, to_snapshot
 from .wire import CONNECTION, JOB, PRINTER, USER, VERSION, JobAnswer, PrinterAnswer, UserAnswer, decode
 
@@ -49,7 +48,7 @@ class OctoPrint:
         self,
         options: OctoPrintOptions,
         *,
-        session: aiohttp.ClientSession,
+        session: ClientSession,
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
     ) -> None:
