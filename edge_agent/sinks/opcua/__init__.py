@@ -18,7 +18,10 @@
 Only this room knows asyncua. What asyncua gets wrong is put right here, each with the test that shows it.
 """
 
+from . import lean
 from .options import ClientCertificates, OpcUaOptions, OpcUaUser
+
+lean.prepare()  # before anybody below imports asyncua
 
 # The sink itself is in `server`: whoever only reads a configuration need not load asyncua.
 __all__ = ["ClientCertificates", "OpcUaOptions", "OpcUaUser"]
