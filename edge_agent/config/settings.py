@@ -20,6 +20,8 @@ from .problem import JsonPath
 from .report import Report
 from .secrets import Secrets
 
+SHORTEST_PASSWORD = 12
+
 R = TypeVar("R", StateRow, UnreachableRow)
 
 
@@ -152,6 +154,9 @@ def _users(report: Report, entries: Sequence[UserEntry], secrets: Secrets) -> tu
         password = _password(report, entry, path, secrets)
         if entry.name is None:
             continue
+        if password is not None and len(password.reveal()) < SHORTEST_PASSWORD:
+            text = f"this password is short enough to be guessed; take one of {SHORTEST_PASSWORD} letters or more"
+            report.warning(path, text)
         if re.fullmatch(r"mes-[0-9-]+", entry.name):
             report.error((*path, "name"), f'"{entry.name}" is made by the agent for an MES instance; choose another')
         elif entry.name in users:

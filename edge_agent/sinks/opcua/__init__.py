@@ -13,7 +13,10 @@
     events, job_orders, structures    events and prints as OPC UA tells them; `job_methods`, `history`: of the past
 
     values          a reading as a DataValue: type, status code, source timestamp
-    security        who gets in, and the endpoint's own certificate
+    access          who gets in, put together; `security` is what asyncua is told of it
+    users           log-ins: `credentials` (the generated ones on disk), `passwords` (hashes), `attempts` (delays, locks)
+    certificate     the endpoint's own; `addresses` are the names in it
+    trust           the clients' certificates: `trust_folder` (files), `client_certificate` (the single checks)
 
 Only this room knows asyncua. What asyncua gets wrong is put right here, each with the test that shows it.
 """

@@ -159,6 +159,15 @@ def test_an_endpoint_that_is_open_to_all_is_warned_about_at_every_look(folder: F
         assert "everybody who reaches the OPC UA port reads everything" in warning.text
 
 
+@pytest.mark.parametrize(("password", "warned"), [("x" * 11, True), ("x" * 12, False)])
+def test_a_password_that_can_be_guessed_is_warned_about(folder: Folder, password: str, *, warned: bool) -> None:
+    folder.file("p.txt", password)
+    users = [{"name": "scada", "password_file": "p.txt"}]
+    folder.write({"machines": [machine()], "opcua": {"users": users}})
+    assert [warning.path for warning in folder.load().warnings] == ["opcua.users[0]"] * warned
+    assert password not in str(folder.load().warnings)
+
+
 def test_several_ports_are_warned_about(folder: Folder) -> None:
     assert opcua(folder, [4840, 4841])[1] == [
         "machines[1].umati_server_port: 4841 becomes a second port of the one endpoint on 4840; both show all machines"
