@@ -14,7 +14,7 @@
 
     values          a reading as a DataValue: type, status code, source timestamp
     access          who gets in, put together; `security` is what asyncua is told of it
-    users           log-ins: `credentials` (the generated ones on disk), `passwords` (hashes), `attempts` (delays, locks)
+    users           log-ins: `credentials` (on disk), `passwords` (hashes), `attempts` (delays, locks); `names`
     certificate     the endpoint's own; `addresses` are the names in it
     trust           the clients' certificates: `trust_folder` (files), `client_certificate` (the single checks)
 
