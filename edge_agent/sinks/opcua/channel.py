@@ -2,7 +2,8 @@
 
 What is wrong with asyncua's own (2.1.0), each with a test in `tests/unit/opcua/test_transport_channel.py`:
 
-* a channel without security opens even if no endpoint offers one: here it is good for discovery only;
+* a channel without security opens even if no endpoint offers one: here it is good for discovery only
+  (https://github.com/FreeOpcUa/opcua-asyncio/issues/1014);
 * a message may come without Hello, before a channel is open, or with the token id 0, which replaces the keys by none;
 * a channel that is open may be "issued" again, with other keys; what it is renewed with is not compared;
 * tokens never expire, their lifetime is what a client asks for, the first one is always 13;
