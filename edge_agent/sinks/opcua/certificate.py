@@ -148,7 +148,7 @@ class OwnCertificate:
             certificate, key = _read(self._folder / CERTIFICATE), _read(self._folder / KEY)
             return _checked(
                 x509.load_der_x509_certificate(certificate) if certificate is not None else None,
-                load_pem_private_key(key, password=None, unsafe_skip_rsa_key_validation=True) if key is not None else None,
+                _key(key) if key is not None else None,
             )
         except OSError as error:
             raise self._trouble(error) from error
@@ -232,6 +232,11 @@ _USAGE = x509.KeyUsage(
     encipher_only=False,
     decipher_only=False,
 )
+
+
+def _key(pem: bytes) -> object:
+    """Our own key: a check of its primes would take a tenth of the agent's start."""
+    return load_pem_private_key(pem, password=None, unsafe_skip_rsa_key_validation=True)
 
 
 def _read(file: Path) -> bytes | None:
