@@ -1,8 +1,8 @@
 """One client's connection: bytes to chunks, no faster than they are answered, and no more than agreed.
 
 asyncua (2.1.0) keeps all bytes of a chunk that says it has 4 GB, 100 MB in chunks that never end
-(https://github.com/FreeOpcUa/opcua-asyncio/issues/1962), 500 requests beside, and every answer of a client that does not
-read. Here reading stops while there is something to answer or to be taken.
+(https://github.com/FreeOpcUa/opcua-asyncio/issues/1962), 500 requests beside, and every answer of a client that does
+not read. Here reading stops while there is something to answer or to be taken.
 """
 
 from __future__ import annotations
