@@ -304,6 +304,8 @@ class Processor:
             raise ServiceError(ua.StatusCodes.BadUserAccessDenied)
         if self._closed or session.nonce != nonce:  # while the password was checked
             raise ServiceError(ua.StatusCodes.BadSessionIdInvalid)
+        if not session.is_activated():
+            await make_room(self._server, most=self._reception.limits.max_connections)
         if token.name is not None:  # anonymous clients are not one user
             await make_room_for(user, session, most=self._reception.limits.max_sessions_per_user)
         result = session.admit(user, self)

@@ -135,19 +135,21 @@ def sessions_of(server: InternalServer) -> list[LivingSession]:
 
 
 async def make_room(server: InternalServer, *, most: int) -> None:
-    """Let one more session in: for one that never logged in, or whose client has gone, there is no place then.
+    """Let one more session in, in place of one whose client has gone if need be.
+
+    Those that nobody has logged in to do not count: each connection has one at most, and not for long. To end them
+    would be to end the log-ins of others.
 
     Raises:
         ServiceError: BadTooManySessions.
     """
-    sessions = sessions_of(server)
+    sessions = [session for session in sessions_of(server) if session.is_activated()]
     if len(sessions) < most:
         return
-    dispensable = [session for session in sessions if not session.is_activated()]
-    dispensable += [session for session in sessions if session.is_activated() and session.carrier is None]
-    if not dispensable:
+    gone = next((session for session in sessions if session.carrier is None), None)
+    if gone is None:
         raise ServiceError(ua.StatusCodes.BadTooManySessions)
-    await dispensable[0].close_session()
+    await gone.close_session()
 
 
 async def make_room_for(user: User, session: LivingSession, *, most: int) -> None:
