@@ -56,6 +56,7 @@ class WireClient:
         self.token = ua.NodeId()
         self.server_nonce = b""
         self.last_request = 0
+        self.subscription = 0
 
     # --- making ---
 

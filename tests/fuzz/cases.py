@@ -25,6 +25,12 @@ SERVICES = sorted(
     and hasattr(ua, name.removesuffix("_Encoding_DefaultBinary"))
     and name != "CloseSecureChannelRequest_Encoding_DefaultBinary"
 )
+SERVED = ("Read", "Write", "HistoryRead", "Browse", "BrowseNext", "TranslateBrowsePathsToNodeIds", "Call", "Publish",
+    "CreateSubscription", "TransferSubscriptions", "DeleteSubscriptions", "SetPublishingMode", "GetEndpoints",
+    "CreateSession", "ActivateSession")  # fmt: skip
+OF_A_SUBSCRIPTION = ("CreateMonitoredItems", "ModifyMonitoredItems", "DeleteMonitoredItems", "SetMonitoringMode",
+    "SetTriggering", "ModifySubscription", "Republish")  # fmt: skip
+"""Whose parameters begin with a subscription's id."""
 _PATIENCE_S = 1.0
 
 
@@ -35,6 +41,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes = b""
     additional: bytes = b"\0\0\0"
     chunks: int = 1
+    own: bool = False
+    """It begins with the id of the client's own subscription, whatever that is."""
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,15 +80,21 @@ def made_up(chance: random.Random) -> Case:
 
 
 def _request(grammar: Grammar, chance: random.Random) -> Message:
-    service = chance.choice(SERVICES)
+    service = chance.choice(chance.choice((SERVED, SERVED, OF_A_SUBSCRIPTION, OF_A_SUBSCRIPTION, SERVICES)))
     kind = getattr(ua, f"{service}Parameters", None)
     body = grammar.encoded(kind) if kind else chance.randbytes(8)
     if chance.random() < 0.5:
         body = grammar.damaged(body)
     additional = b"\0\0\0"
-    if chance.random() < 0.2:
+    if chance.random() < 0.1:
         additional = grammar.damaged(grammar.encoded(ua.LiteralOperand))
-    return Message(service=service, body=body, additional=additional, chunks=chance.choice((1, 1, 1, 2, 5)))
+    return Message(
+        service=service,
+        body=body,
+        additional=additional,
+        chunks=chance.choice((1, 1, 1, 2, 5)),
+        own=chance.random() < 0.8,
+    )
 
 
 def _raw(grammar: Grammar) -> bytes:
@@ -116,7 +130,7 @@ async def reach(client: WireClient, stage: str) -> None:
         request = ua.CreateSubscriptionRequest()
         request.Parameters.RequestedPublishingInterval = cast("Any", 50.0)
         request.Parameters.PublishingEnabled = cast("Any", True)
-        await client.ask(request)
+        client.subscription = (await client.ask(request)).Parameters.SubscriptionId
         await client.send(client.message(ua.PublishRequest()))
 
 
@@ -127,8 +141,11 @@ def frames(client: WireClient, message: Message) -> bytes:
     number = getattr(ua.ObjectIds, f"{message.service}Request_Encoding_DefaultBinary")
     client.last_request += 1
     header = ua.RequestHeader(AuthenticationToken=client.token, RequestHandle=cast("Any", client.last_request))
+    body = message.body
+    if message.own and message.service in OF_A_SUBSCRIPTION:
+        body = struct.pack("<I", client.subscription) + body[4:]
     encoded = nodeid_to_binary(ua.FourByteNodeId(cast("Any", number)))
-    encoded += struct_to_binary(header)[:-3] + message.additional + message.body
+    encoded += struct_to_binary(header)[:-3] + message.additional + body
     client.codec._limits.max_send_buffer = max(len(encoded) // message.chunks + 64, 64)
     return client.codec.message_to_binary(encoded, request_id=client.last_request)
 
