@@ -175,6 +175,12 @@ class AddressSpace:
             if node.namespace == MACHINES and str(node.identifier).partition("/")[0] == root:
                 await self.tell(node, value, which)
 
+    async def retell(self, root: str) -> None:
+        """Tell whoever watches any attribute of any node of a branch what it is: what they may see has changed."""
+        for node, which in list(self._watches):
+            if node.namespace == MACHINES and str(node.identifier).partition("/")[0] == root:
+                await self.tell(node, self.read(node, which), which)
+
     # --- what asyncua calls ---
 
     def __contains__(self, node: ua.NodeId) -> bool:

@@ -78,16 +78,16 @@ class Mirror:
     async def _follow_machine(self, machine_id: str, observation: Observation | None) -> None:
         machine = self._folder.get(machine_id)
         before, after = self._mes_ids.get(machine_id), observation.machine.mes_ids if observation else None
-        if machine is not None and before != after:
-            # Also when it only belongs to others now: who may not see it any more is to be told no more of it.
+        if machine is not None and observation is None:
             await self._remove(machine)
-            machine = None
         if observation is not None:
             self._mes_ids[machine_id] = observation.machine.mes_ids  # before anybody can look
             self._reachable[machine_id] = observation.reachable
             await (self._add(observation) if machine is None else self._update(machine, observation))
         if before != after:
             self._agent.organise(self._by_mes_id())
+            # Who may not see it any more is told so, instead of its values.
+            await self._space.retell(machine_id)
 
     async def _add(self, observation: Observation) -> None:
         machine = await self._folder.add(observation)

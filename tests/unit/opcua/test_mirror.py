@@ -232,23 +232,3 @@ async def test_each_mes_instance_has_a_folder_of_its_machines(bench: Bench, clie
     bench.store.remove("mark-two")
     await bench.settle()
     assert await folders() == {"7": ["mark-one"]}
-
-
-async def test_who_watches_a_machine_that_moves_to_another_mes_is_told_no_more_of_it(
-    bench: Bench, client: Client
-) -> None:
-    statuses: asyncio.Queue[str] = asyncio.Queue()
-
-    class Listener:
-        def datachange_notification(self, _node: Any, _value: Any, data: Any) -> None:
-            code = data.monitored_item.Value.StatusCode
-            statuses.put_nowait("Good" if code is None else code.name)
-
-    subscription = await client.create_subscription(20, Listener())
-    status = client.get_node("ns=13;s=mark-one/MesStatus")
-    await subscription.subscribe_data_change(status)
-    assert await asyncio.wait_for(statuses.get(), 5) == "Good"
-    bench.store.publish(observation(machine=replace(MACHINE, mes_ids=(7,))))
-    assert await asyncio.wait_for(statuses.get(), 5) == "BadNodeIdUnknown"
-    await bench.settle()
-    assert await status.read_value() == "Running"  # this client may see it still, and would have to watch it again
