@@ -8,9 +8,14 @@
 
     nodeset         the compiled models in `models/`, read row by row; `wire` turns rows into attributes
     address_space   nodes found when asked for, values and watches kept; `instance` is one machine's branch
-    view, methods   Browse, TranslateBrowsePaths and Call; `inner` puts them into asyncua's server
-    subscriptions   event items; `event_filter` and below: what a client wants to know of which events
+    view, methods   Browse, TranslateBrowsePaths and Call; `attributes`, `index_range`: Read; `sight`: what a user sees
     events, job_orders, structures    events and prints as OPC UA tells them; `job_methods`, `history`: of the past
+
+    listener        sockets and their limits: `connection`, `reception`, `channel`, `counted_buffer`
+    processor       a request finds its service: `services`, `discovery`, `user_token`; `shutdown` tells the clients
+    session         what a client may ask for: `session_life`, `subscribing`, `limits`; `inner` is asyncua's part of it
+    subscriptions   whose they are: `subscription`, `publishing`, `item_services`
+    monitored_item  what is watched: `value_item` with `change_filter`, `event_item` with `event_filter` and below
 
     values          a reading as a DataValue: type, status code, source timestamp
     access          who gets in, put together; `security` is what asyncua is told of it
