@@ -104,12 +104,6 @@ class EventHistory:
         self._may_see = may_see
         self.points: ContinuationPoints[Question] = ContinuationPoints()
 
-    async def init(self) -> None:
-        """Nothing to prepare; asyncua asks."""
-
-    async def stop(self) -> None:
-        """Nothing to close; asyncua asks."""
-
     async def read_history(
         self, params: ua.HistoryReadParameters, session_id: ua.NodeId | None = None
     ) -> list[ua.HistoryReadResult]:
@@ -131,11 +125,6 @@ class EventHistory:
             return [self._release(value.ContinuationPoint, session_id) for value in nodes]
         most = MOST_EVENTS // len(nodes)
         return [await self._read(value, params.HistoryReadDetails, session_id, most) for value in nodes]
-
-    def update_history(self, params: ua.HistoryUpdateParameters) -> list[ua.HistoryUpdateResult]:
-        """Nobody changes what happened."""
-        refused = status(ua.StatusCodes.BadHistoryOperationUnsupported)
-        return [ua.HistoryUpdateResult(StatusCode=refused) for _ in params.HistoryUpdateDetails or ()]
 
     def _release(self, point: bytes | None, session_id: ua.NodeId | None) -> ua.HistoryReadResult:
         if point and self.points.take(session_id, point) is None:

@@ -1,7 +1,7 @@
 """asyncua's inner server with our address space in it, instead of one node object per node of the standard.
 
-Its start builds nothing: no generated code is imported, no file is parsed. Clients only read, so the services that
-would change nodes refuse, whoever asks.
+Its start builds nothing: no generated code is imported, no file is parsed. Nothing here changes nodes, and no service
+that would is among `services`.
 """
 
 from __future__ import annotations
@@ -38,8 +38,6 @@ class InnerServer(InternalServer):
         self.attribute_service = AttributeService(given)  # for the server's own session
         self.methods = Methods()
         self.served = Served(space, self.methods)
-        refusing: Any = ReadOnly()
-        self.node_mgt_service = refusing
         self._supertypes = _supertypes(space)
         self.events = Subscriptions(
             space, supertypes=self._supertypes, limits=limits, most=lambda: self.max_subscriptions
@@ -81,27 +79,3 @@ class InnerServer(InternalServer):
 
 def _supertypes(space: AddressSpace) -> Supertypes:
     return lambda node: map(wire.node_id, space.nodeset.supertypes(wire.key(node))[1:])
-
-
-class ReadOnly:
-    """The services that add and delete nodes and references: nobody may."""
-
-    def add_nodes(self, items: list[ua.AddNodesItem], _: object = None) -> list[ua.AddNodesResult]:
-        """Refuse."""
-        return [ua.AddNodesResult(StatusCode=_denied()) for _ in items]
-
-    def delete_nodes(self, params: ua.DeleteNodesParameters, _: object = None) -> list[ua.StatusCode]:
-        """Refuse."""
-        return [_denied() for _ in params.NodesToDelete]
-
-    def add_references(self, refs: list[ua.AddReferencesItem], _: object = None) -> list[ua.StatusCode]:
-        """Refuse."""
-        return [_denied() for _ in refs]
-
-    def delete_references(self, refs: ua.DeleteReferencesParameters, _: object = None) -> list[ua.StatusCode]:
-        """Refuse."""
-        return [_denied() for _ in refs.ReferencesToDelete]
-
-
-def _denied() -> ua.StatusCode:
-    return wire.status(ua.StatusCodes.BadUserAccessDenied)

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from . import wire
 from .address_space import MACHINES, AddressSpace
 from .nodeset import Key, Reference, Row
-from .template import Declared, Template
+from .template import Template
 
 
 class Instance:
@@ -107,10 +107,6 @@ class Instance:
     def keys(self) -> Iterator[Key]:
         """Every node of this instance."""
         return (self.key(path) for path in self.template)
-
-    def declared(self, path: str) -> Declared:
-        """What the template says of a node."""
-        return self.template[path]
 
     def _path(self, node: Key) -> str | None:
         identifier = str(node.identifier)

@@ -32,9 +32,6 @@ class Methods:
         """Say what a method does; ``name`` is its BrowseName as ``ns:Name``, wherever it occurs."""
         self._methods[name] = method
 
-    def stop(self) -> None:
-        """Nothing runs in the background; asyncua asks."""
-
     async def call(self, methods: list[ua.CallMethodRequest], sight: Readable) -> list[ua.CallMethodResult]:
         """Call methods one after the other; every result has a status of its own.
 

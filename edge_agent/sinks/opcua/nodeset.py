@@ -228,7 +228,6 @@ def text(node: Key) -> str:
 
 
 ORGANIZES = Key(0, 35)
-HAS_EVENT_SOURCE = Key(0, 36)
 HAS_MODELLING_RULE = Key(0, 37)
 HAS_TYPE_DEFINITION = Key(0, 40)
 HAS_SUBTYPE = Key(0, 45)

@@ -21,6 +21,7 @@ from .methods import Methods
 from .nodeset import Key
 from .sight import MesIdsOf, Sight, sees_all, sees_of
 from .subscribing import SubscribingSession
+from .users import Reader
 from .view import Rest, View
 
 
@@ -45,7 +46,9 @@ class Session(SubscribingSession):
     @property
     def sees(self) -> Callable[[Key], bool]:
         """Which nodes there are for this session's user."""
-        mes_ids = getattr(self.user, "mes_ids", None)
+        if not self.external:
+            return sees_all
+        mes_ids = self.user.mes_ids if isinstance(self.user, Reader) else frozenset()  # nobody is logged in yet
         return sees_all if mes_ids is None else sees_of(mes_ids, self._served.mes_ids_of)
 
     def sees_machine(self, machine_id: str) -> bool:

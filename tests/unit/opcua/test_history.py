@@ -385,12 +385,6 @@ async def test_nothing_or_too_much_to_do(told: EventHistory, count: int, code: i
     assert raised.value.code == code
 
 
-async def test_nobody_changes_what_happened(told: EventHistory) -> None:
-    params = ua.HistoryUpdateParameters([cast("Any", ua.UpdateEventDetails()), cast("Any", ua.DeleteEventDetails())])
-    codes = [result.StatusCode.name for result in told.update_history(params)]
-    assert codes == ["BadHistoryOperationUnsupported"] * 2
-
-
 class Counting:
     """A past that is asked for nothing."""
 

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import pytest
 from asyncua import ua
+from asyncua.crypto.permission_rules import User, UserRole
 
 from edge_agent.sinks.opcua.address_space import MACHINES, AddressSpace
+from edge_agent.sinks.opcua.inner import InnerServer
 from edge_agent.sinks.opcua.nodeset import Key
+from edge_agent.sinks.opcua.options import Limits
+from edge_agent.sinks.opcua.security import Nobody
+from edge_agent.sinks.opcua.session import Session
 from edge_agent.sinks.opcua.sight import Sight, sees_all, sees_of
+from edge_agent.sinks.opcua.users import Reader
 from tests.opcua_space import ROOT, of_machine
 
 MACHINES_FOLDER = Key(4, 1001)
@@ -61,3 +67,23 @@ def test_the_models_are_everybodys(space: AddressSpace) -> None:
 
 def test_a_user_without_an_instance_sees_all(space: AddressSpace) -> None:
     assert is_there(Sight(space, sees_all), STATUS) == (True, True, "Good")
+
+
+@pytest.mark.parametrize(
+    ("user", "external", "sees"),
+    [
+        (User(role=UserRole.Admin), True, False),
+        (User(role=UserRole.Anonymous), True, False),
+        (Reader(name="mes-7", mes_ids=frozenset({7})), True, False),
+        (Reader(name="mes-1", mes_ids=frozenset({1})), True, True),
+        (Reader(name="scada", mes_ids=None), True, True),
+        (User(role=UserRole.Admin), False, True),  # the server's own session
+    ],
+)
+def test_a_session_that_nobody_has_logged_in_to_sees_no_machine(
+    space: AddressSpace, user: User, *, external: bool, sees: bool
+) -> None:
+    server = InnerServer(space, Nobody(), limits=Limits())
+    server.served.mes_ids_of = lambda machine_id: (1,) if machine_id == "m" else None
+    session = Session(server, server.served, name="a client", user=user, external=external)
+    assert session.sees_machine("m") is sees
