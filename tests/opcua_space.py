@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from edge_agent.sinks.opcua.address_space import MACHINES, AddressSpace
-from edge_agent.sinks.opcua.folder import MACHINES_FOLDER
-from edge_agent.sinks.opcua.instance import Instance
-from edge_agent.sinks.opcua.machine_type import MachineType
-from edge_agent.sinks.opcua.nodeset import ORGANIZES, Key, Nodeset, Reference
+from edge_agent.sinks.opcua.objects.folder import MACHINES_FOLDER
+from edge_agent.sinks.opcua.objects.machine_type import MachineType
+from edge_agent.sinks.opcua.space.address_space import MACHINES, AddressSpace
+from edge_agent.sinks.opcua.space.instance import Instance
+from edge_agent.sinks.opcua.space.nodeset import ORGANIZES, Key, Nodeset, Reference
 
 ROOT = Key(MACHINES, "m")
 

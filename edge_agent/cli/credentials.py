@@ -10,8 +10,8 @@ from msgspec import Struct
 
 from ..config import ConfigFileError, load
 from ..errors import ExitCode
-from ..sinks.opcua.credentials import Credentials
-from ..sinks.opcua.names import mes_user
+from ..sinks.opcua.security.credentials import Credentials
+from ..sinks.opcua.security.names import mes_user
 
 _NONE = "no passwords yet: the agent makes one for every mes_id when it runs"
 

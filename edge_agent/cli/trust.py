@@ -10,8 +10,8 @@ from cryptography import x509
 from msgspec import Struct
 
 from ..errors import ExitCode
-from ..sinks.opcua.client_certificate import MALFORMED, Refusal, uris
-from ..sinks.opcua.trust_folder import Filed, Place, TrustFolder
+from ..sinks.opcua.security.client_certificate import MALFORMED, Refusal, uris
+from ..sinks.opcua.security.trust_folder import Filed, Place, TrustFolder
 
 _SHOWN_DIGITS = 16
 _SHOWN_LENGTH = 80

@@ -14,8 +14,8 @@ from edge_agent import watchdog
 from edge_agent.agent import Agent
 from edge_agent.cli.demo import demo_config
 from edge_agent.config import Config
-from edge_agent.sinks.opcua.credentials import Credentials
 from edge_agent.sinks.opcua.options import OPEN_TO_ALL
+from edge_agent.sinks.opcua.security.credentials import Credentials
 
 
 def config(*, anonymous: bool) -> Config:

@@ -15,9 +15,9 @@ import pytest
 from edge_agent import RELEASED
 from edge_agent.cli import main
 from edge_agent.errors import ExitCode
-from edge_agent.sinks.opcua.credentials import Credentials
-from edge_agent.sinks.opcua.passwords import matches
-from edge_agent.sinks.opcua.trust_folder import Place, TrustFolder, fingerprint
+from edge_agent.sinks.opcua.security.credentials import Credentials
+from edge_agent.sinks.opcua.security.passwords import matches
+from edge_agent.sinks.opcua.security.trust_folder import Place, TrustFolder, fingerprint
 from tests.certificates import Issued, issue
 
 CLIENT = issue("mes", at=RELEASED, uri="urn:client:mes")
@@ -124,7 +124,7 @@ def test_who_may_not_look_is_told_what_to_do(
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(Path, "open", refuse)
-    monkeypatch.setattr("edge_agent.sinks.opcua.trust_folder.os.scandir", refuse)
+    monkeypatch.setattr("edge_agent.sinks.opcua.security.trust_folder.os.scandir", refuse)
     assert run(state, *arguments) == ExitCode.UNAVAILABLE
     error = capsys.readouterr().err
     assert "is for the agent's user and root only; use sudo" in error

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from edge_agent.errors import UnavailableError
 from edge_agent.model import Job, MachineState, Quality, Temperature
 from edge_agent.observation import AgentStatus
-from edge_agent.sinks.opcua.instance import Instance
+from edge_agent.sinks.opcua.space.instance import Instance
 from tests.endpoint import DEVICE, Bench
 from tests.observations import AT, MACHINE, PRINTING, SENSED_AT, observation
 

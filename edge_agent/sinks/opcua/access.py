@@ -11,13 +11,13 @@ from pathlib import Path
 from asyncua import Server
 
 from ...errors import UnavailableError
-from . import security
-from .certificate import Identity, OwnCertificate
-from .credentials import Credentials
 from .options import OpcUaOptions
-from .session_life import sessions_of
-from .trust import TrustList
-from .users import Reader, Users
+from .security import policies
+from .security.certificate import Identity, OwnCertificate
+from .security.credentials import Credentials
+from .security.trust import TrustList
+from .security.users import Reader, Users
+from .sessions.session_life import sessions_of
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class Access:
             UnavailableError: the state folder cannot be used.
         """
         self._identity = await self._own.obtain(waiting)
-        security.show(server, self._identity)
+        policies.show(server, self._identity)
         await self.users.prepare()
 
     async def users_changed(self) -> None:
@@ -99,4 +99,4 @@ class Access:
             return
         if new is not None:
             self._identity = new
-            security.show(server, new)
+            policies.show(server, new)

@@ -17,20 +17,23 @@ from ...errors import UnavailableError
 from ...health import Health
 from ...journal import Journal
 from ...store import Store
-from . import security, server_object, shutdown, structures
 from .access import Access
-from .address_space import AddressSpace
-from .counted_buffer import bound_decoding
-from .inner import InnerServer
-from .job_methods import JobMethods
-from .listener import Listener
-from .machine_type import MachineType
-from .metadata import describe_namespaces
-from .mirror import Mirror
-from .namespaces import application_uri, namespaces
-from .nodeset import Nodeset
+from .objects.job_methods import JobMethods
+from .objects.machine_type import MachineType
+from .objects.metadata import describe_namespaces
+from .objects.mirror import Mirror
 from .options import OpcUaOptions
-from .reception import Reception
+from .security import policies
+from .sessions import shutdown
+from .sessions.inner import InnerServer
+from .space import structures
+from .space.address_space import AddressSpace
+from .space.namespaces import application_uri, namespaces
+from .space.nodeset import Nodeset
+from .status import server_object
+from .transport.counted_buffer import bound_decoding
+from .transport.listener import Listener
+from .transport.reception import Reception
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +98,7 @@ class OpcUaSink:
         """
         self.port = self._free_port()
         space, machine_type = await asyncio.to_thread(_load_models)
-        inner = InnerServer(space, security.Nobody(), limits=self._options.limits)
+        inner = InnerServer(space, policies.Nobody(), limits=self._options.limits)
         mirror = Mirror(space, machine_type, inner.events)
         inner.served.mes_ids_of = mirror.mes_ids_of
         if self._journal is not None:
@@ -136,7 +139,7 @@ class OpcUaSink:
         server.manufacturer_name = "edge-agent"
         server.product_uri = PRODUCT_URI
         server.application_type = ua.ApplicationType.Server
-        security.restrict(server, self._options)
+        policies.restrict(server, self._options)
         uris = namespaces(space.nodeset, self._device_uuid)
         server_object.describe(space, inner, uris)
         describe_namespaces(space, uris)
@@ -161,7 +164,7 @@ class OpcUaSink:
     async def _listen(self, server: Server, listener: Listener) -> None:
         """Open every port, all on the same address space."""
         await server._setup_server_nodes()  # noqa: SLF001 - its start opens a port, with a listener of its own
-        security.ask_no_password_in_the_clear(server.iserver.endpoints)
+        policies.ask_no_password_in_the_clear(server.iserver.endpoints)
         await server.iserver.start()
         for port in (self.port, *self._options.extra_ports):
             try:

@@ -31,11 +31,11 @@ from edge_agent.observation import Observation
 from edge_agent.poller import Poller, Polling
 from edge_agent.secret import Secret
 from edge_agent.session import Answer, HttpHost, open_session
-from edge_agent.sinks.opcua import structures
-from edge_agent.sinks.opcua.address_space import AddressSpace
-from edge_agent.sinks.opcua.folder import Folder
-from edge_agent.sinks.opcua.machine_type import MachineType
-from edge_agent.sinks.opcua.nodeset import Nodeset
+from edge_agent.sinks.opcua.objects.folder import Folder
+from edge_agent.sinks.opcua.objects.machine_type import MachineType
+from edge_agent.sinks.opcua.space import structures
+from edge_agent.sinks.opcua.space.address_space import AddressSpace
+from edge_agent.sinks.opcua.space.nodeset import Nodeset
 from edge_agent.sources.octoprint import OctoPrint, OctoPrintOptions
 from edge_agent.store import Store
 from tests.double.recordings import FOLDER

@@ -10,9 +10,9 @@ from typing import Any
 
 from edge_agent.secret import Secret
 from edge_agent.sinks.opcua import OpcUaOptions, OpcUaUser
-from edge_agent.sinks.opcua.attempts import FAILURES_BEFORE_LOCK
-from edge_agent.sinks.opcua.credentials import Credentials
-from edge_agent.sinks.opcua.users import Reader, Users
+from edge_agent.sinks.opcua.security.attempts import FAILURES_BEFORE_LOCK
+from edge_agent.sinks.opcua.security.credentials import Credentials
+from edge_agent.sinks.opcua.security.users import Reader, Users
 from tests import virtual_time
 
 START = datetime(2026, 11, 22, tzinfo=UTC)

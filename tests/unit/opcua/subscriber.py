@@ -11,13 +11,13 @@ from asyncua import ua
 from asyncua.common.utils import ServiceError
 from asyncua.crypto.permission_rules import User
 
-from edge_agent.sinks.opcua.address_space import MACHINES, AddressSpace
-from edge_agent.sinks.opcua.nodeset import Key
+from edge_agent.sinks.opcua.monitoring.publishing import Publisher, PublishRequest
+from edge_agent.sinks.opcua.monitoring.subscriptions import Subscriptions
 from edge_agent.sinks.opcua.options import Limits
-from edge_agent.sinks.opcua.publishing import Publisher, PublishRequest
-from edge_agent.sinks.opcua.sight import Sight
-from edge_agent.sinks.opcua.subscriptions import Subscriptions
-from edge_agent.sinks.opcua.wire import key, node_id, status
+from edge_agent.sinks.opcua.space.address_space import MACHINES, AddressSpace
+from edge_agent.sinks.opcua.space.nodeset import Key
+from edge_agent.sinks.opcua.space.sight import Sight
+from edge_agent.sinks.opcua.space.wire import key, node_id, status
 from tests import virtual_time
 from tests.opcua_space import of_machine
 

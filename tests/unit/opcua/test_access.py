@@ -21,8 +21,8 @@ from msgspec.structs import replace
 from edge_agent.errors import UnavailableError
 from edge_agent.secret import Secret
 from edge_agent.sinks.opcua import ClientCertificates, OpcUaOptions, OpcUaUser, access
-from edge_agent.sinks.opcua.credentials import Credentials
-from edge_agent.sinks.opcua.trust_folder import Place, TrustFolder
+from edge_agent.sinks.opcua.security.credentials import Credentials
+from edge_agent.sinks.opcua.security.trust_folder import Place, TrustFolder
 from tests.endpoint import DEVICE, Bench
 from tests.integration.endpoint import CLIENT_URI, client_certificate
 from tests.observations import MACHINE, observation
@@ -213,7 +213,7 @@ async def test_passwords_that_cannot_be_made_at_a_reload_harm_nobody(
 
     async with await as_user(bench, "scada", PASSWORD) as client:
         with monkeypatch.context() as patch:
-            patch.setattr("edge_agent.sinks.opcua.credentials.write_private", full)
+            patch.setattr("edge_agent.sinks.opcua.security.credentials.write_private", full)
             await bench.sink.apply(replace(bench.sink._options, mes_ids=frozenset({1, 2, 3, 9})))
         await change_and_look(bench)
         await client.get_node(STATE).read_value()
@@ -344,7 +344,7 @@ async def test_a_damaged_users_file_ends_the_start_with_a_sentence(tmp_path: Pat
 async def test_a_lock_is_logged_with_the_address_and_leaves_sessions_alone(
     bench: Bench, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge_agent.sinks.opcua.attempts.FIRST_DELAY_S", 0.01)
+    monkeypatch.setattr("edge_agent.sinks.opcua.security.attempts.FIRST_DELAY_S", 0.01)
     password = password_of(bench, "mes-2")
     with caplog.at_level(logging.WARNING):
         async with await as_user(bench, "mes-2", password) as client:

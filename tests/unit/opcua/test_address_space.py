@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from asyncua import ua
 
-from edge_agent.sinks.opcua.address_space import AddressSpace
-from edge_agent.sinks.opcua.instance import Instance
-from edge_agent.sinks.opcua.machine_type import MachineType
-from edge_agent.sinks.opcua.nodeset import Key, Nodeset
-from edge_agent.sinks.opcua.wire import node_id
+from edge_agent.sinks.opcua.objects.machine_type import MachineType
+from edge_agent.sinks.opcua.space.address_space import AddressSpace
+from edge_agent.sinks.opcua.space.instance import Instance
+from edge_agent.sinks.opcua.space.nodeset import Key, Nodeset
+from edge_agent.sinks.opcua.space.wire import node_id
 from tests.opcua_space import ROOT, of_machine, space_with_machine
 
 A, C = ua.AttributeIds, ua.NodeClass

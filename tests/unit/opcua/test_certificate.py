@@ -20,9 +20,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from edge_agent import RELEASED
 from edge_agent.errors import UnavailableError
-from edge_agent.sinks.opcua import addresses
-from edge_agent.sinks.opcua.certificate import CERTIFICATE, KEY, RENEWED_BEFORE, OwnCertificate
-from edge_agent.sinks.opcua.trust_folder import fingerprint
+from edge_agent.sinks.opcua.security import addresses
+from edge_agent.sinks.opcua.security.certificate import CERTIFICATE, KEY, RENEWED_BEFORE, OwnCertificate
+from edge_agent.sinks.opcua.security.trust_folder import fingerprint
 from tests import virtual_time
 
 NOW = RELEASED + timedelta(days=100)

@@ -11,23 +11,15 @@ from asyncua import ua
 from edge_agent.items import ITEMS, DataItem, heater_items
 from edge_agent.journal.journal import KEEP_RUNS
 from edge_agent.journal.waiting import EVENTS_PER_RUN
-from edge_agent.sinks.opcua import (
-    continuation,
-    events,
-    history,
-    job_methods,
-    job_orders,
-    limits,
-    machine,
-    view,
-)
-from edge_agent.sinks.opcua.job_orders import JobResult, JobState, ReturnStatus
-from edge_agent.sinks.opcua.machine_type import MachineType
-from edge_agent.sinks.opcua.namespaces import namespaces
-from edge_agent.sinks.opcua.nodeset import Key, Nodeset, key
+from edge_agent.sinks.opcua.objects import history, job_methods, job_orders, machine, machine_events
+from edge_agent.sinks.opcua.objects.job_orders import JobResult, JobState, ReturnStatus
+from edge_agent.sinks.opcua.objects.machine_type import MachineType
 from edge_agent.sinks.opcua.options import Limits
-from edge_agent.sinks.opcua.template import Template
-from edge_agent.sinks.opcua.values import STATUS_CODES
+from edge_agent.sinks.opcua.space import continuation, limits, view
+from edge_agent.sinks.opcua.space.namespaces import namespaces
+from edge_agent.sinks.opcua.space.nodeset import Key, Nodeset, key
+from edge_agent.sinks.opcua.space.template import Template
+from edge_agent.sinks.opcua.space.values import STATUS_CODES
 
 TEXT = (Path(__file__).parents[3] / "docs" / "opcua.md").read_text(encoding="utf-8")
 CELLS = [[cell.strip() for cell in line.strip("|").split("|")] for line in TEXT.splitlines() if line.startswith("|")]
@@ -143,13 +135,13 @@ def test_event_types_identifiers_and_severities_are_those_of_the_events() -> Non
     assert {ROWS[name][0] for name in ROWS if name.endswith("`)")} == {
         f"{name} (`ns={node.namespace};i={node.identifier}`)"
         for name, node in (
-            ("ISA95JobOrderStatusEventType", events.JOB_EVENT_TYPE),
-            ("NotificationEventType", events.MACHINE_EVENT_TYPE),
+            ("ISA95JobOrderStatusEventType", machine_events.JOB_EVENT_TYPE),
+            ("NotificationEventType", machine_events.MACHINE_EVENT_TYPE),
             ("GeneralModelChangeEventType", Key(0, 2133)),
         )
     }
-    assert f"`10:Identifier`: {', '.join(events.IDENTIFIERS.values())}" in TEXT
-    for severity in set(events.SEVERITIES.values()):
+    assert f"`10:Identifier`: {', '.join(machine_events.IDENTIFIERS.values())}" in TEXT
+    for severity in set(machine_events.SEVERITIES.values()):
         assert re.search(rf"\b{severity}\b", TEXT)
 
 

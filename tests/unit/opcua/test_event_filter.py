@@ -13,10 +13,10 @@ import pytest
 from asyncua import ua
 from asyncua.server.monitored_item_service import WhereClauseEvaluator
 
-from edge_agent.sinks.opcua.event_filter import Occurrence, check, passes, select
-from edge_agent.sinks.opcua.like import is_like
-from edge_agent.sinks.opcua.nodeset import Key
-from edge_agent.sinks.opcua.wire import node_id
+from edge_agent.sinks.opcua.events.event_filter import Occurrence, check, passes, select
+from edge_agent.sinks.opcua.events.like import is_like
+from edge_agent.sinks.opcua.space.nodeset import Key
+from edge_agent.sinks.opcua.space.wire import node_id
 
 Op = ua.FilterOperator
 BASE = node_id(Key(0, 2041))

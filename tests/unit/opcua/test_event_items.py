@@ -10,12 +10,12 @@ from asyncua import ua
 
 from edge_agent.events import MachineEvent, MachineEventKind
 from edge_agent.jobs import JobEvent, JobEventKind, JobRun
-from edge_agent.sinks.opcua.address_space import AddressSpace
-from edge_agent.sinks.opcua.event_item import LEAST_QUEUED, MOST_QUEUED
-from edge_agent.sinks.opcua.events import notifiers, occurrence
-from edge_agent.sinks.opcua.nodeset import Key
-from edge_agent.sinks.opcua.subscriptions import Subscriptions
-from edge_agent.sinks.opcua.wire import node_id
+from edge_agent.sinks.opcua.monitoring.event_item import LEAST_QUEUED, MOST_QUEUED
+from edge_agent.sinks.opcua.monitoring.subscriptions import Subscriptions
+from edge_agent.sinks.opcua.objects.machine_events import notifiers, occurrence
+from edge_agent.sinks.opcua.space.address_space import AddressSpace
+from edge_agent.sinks.opcua.space.nodeset import Key
+from edge_agent.sinks.opcua.space.wire import node_id
 from tests.opcua_space import ROOT, of_machine
 from tests.unit.opcua.subscriber import (
     AT,

@@ -15,9 +15,9 @@ from asyncua.ua.ua_binary import variant_from_binary, variant_to_binary
 from edge_agent.events import Event, MachineEvent, MachineEventKind
 from edge_agent.jobs import JobEvent, JobEventKind, JobRun, Outcome
 from edge_agent.sinks import opcua
-from edge_agent.sinks.opcua import structures
-from edge_agent.sinks.opcua.events import IDENTIFIERS, SEVERITIES, message, notifiers, occurrence
-from edge_agent.sinks.opcua.job_orders import order, response, states
+from edge_agent.sinks.opcua.objects.job_orders import order, response, states
+from edge_agent.sinks.opcua.objects.machine_events import IDENTIFIERS, SEVERITIES, message, notifiers, occurrence
+from edge_agent.sinks.opcua.space import structures
 
 MODELS = Path(opcua.__file__).parent / "models"
 AT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

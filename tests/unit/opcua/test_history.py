@@ -17,13 +17,14 @@ from asyncua.ua.ua_binary import extensionobject_from_binary, extensionobject_to
 from edge_agent.events import Event, MachineEvent, MachineEventKind
 from edge_agent.jobs import JobEvent, JobEventKind, JobRun
 from edge_agent.journal import Journal
-from edge_agent.sinks.opcua import history, structures
-from edge_agent.sinks.opcua.continuation import ContinuationPoints
-from edge_agent.sinks.opcua.event_filter import select
-from edge_agent.sinks.opcua.events import occurrence
-from edge_agent.sinks.opcua.history import EventHistory
-from edge_agent.sinks.opcua.nodeset import Key
-from edge_agent.sinks.opcua.wire import node_id
+from edge_agent.sinks.opcua.events.event_filter import select
+from edge_agent.sinks.opcua.objects import history
+from edge_agent.sinks.opcua.objects.history import EventHistory
+from edge_agent.sinks.opcua.objects.machine_events import occurrence
+from edge_agent.sinks.opcua.space import structures
+from edge_agent.sinks.opcua.space.continuation import ContinuationPoints
+from edge_agent.sinks.opcua.space.nodeset import Key
+from edge_agent.sinks.opcua.space.wire import node_id
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 NEVER = datetime(1601, 1, 1, tzinfo=UTC)

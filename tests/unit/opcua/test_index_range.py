@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from asyncua import ua
 
-from edge_agent.sinks.opcua.index_range import IndexRange
+from edge_agent.sinks.opcua.space.index_range import IndexRange
 
 NONE = object()
 NUMBERS = ua.Variant([10, 11, 12, 13, 14], ua.VariantType.Int32, is_array=True)

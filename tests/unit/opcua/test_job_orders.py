@@ -12,8 +12,7 @@ from asyncua.ua.ua_binary import variant_from_binary, variant_to_binary
 from msgspec.structs import replace
 
 from edge_agent.jobs import JobRun, Outcome
-from edge_agent.sinks.opcua import structures
-from edge_agent.sinks.opcua.job_orders import (
+from edge_agent.sinks.opcua.objects.job_orders import (
     ReturnStatus,
     job_lists,
     order,
@@ -24,7 +23,8 @@ from edge_agent.sinks.opcua.job_orders import (
     responses_by_state,
     states,
 )
-from edge_agent.sinks.opcua.structures import ISA95ParameterDataType, ISA95StateDataType, RunInfoDataType
+from edge_agent.sinks.opcua.space import structures
+from edge_agent.sinks.opcua.space.structures import ISA95ParameterDataType, ISA95StateDataType, RunInfoDataType
 
 STARTED = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 RUN = JobRun(

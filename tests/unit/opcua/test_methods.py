@@ -10,13 +10,13 @@ import pytest
 from asyncua import ua
 from asyncua.common.utils import ServiceError
 
-from edge_agent.sinks.opcua import structures
-from edge_agent.sinks.opcua.address_space import AddressSpace
-from edge_agent.sinks.opcua.methods import Methods, argument, refusal
-from edge_agent.sinks.opcua.nodeset import Key
-from edge_agent.sinks.opcua.sight import Readable, Sight, sees_of
-from edge_agent.sinks.opcua.structures import ISA95StateDataType
-from edge_agent.sinks.opcua.wire import key, node_id
+from edge_agent.sinks.opcua.space import structures
+from edge_agent.sinks.opcua.space.address_space import AddressSpace
+from edge_agent.sinks.opcua.space.methods import Methods, argument, refusal
+from edge_agent.sinks.opcua.space.nodeset import Key
+from edge_agent.sinks.opcua.space.sight import Readable, Sight, sees_of
+from edge_agent.sinks.opcua.space.structures import ISA95StateDataType
+from edge_agent.sinks.opcua.space.wire import key, node_id
 from tests.opcua_space import ROOT, of_machine
 
 RESULTS = of_machine("MachineryBuildingBlocks/JobManagement/JobOrderResults")

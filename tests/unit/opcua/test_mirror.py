@@ -17,7 +17,7 @@ from edge_agent.events import Event, MachineEvent, MachineEventKind
 from edge_agent.jobs import JobEvent, JobEventKind, JobRun, Outcome
 from edge_agent.journal import Journal
 from edge_agent.model import Temperature
-from edge_agent.sinks.opcua.structures import ISA95StateDataType
+from edge_agent.sinks.opcua.space.structures import ISA95StateDataType
 from tests.endpoint import Bench
 from tests.observations import AT, MACHINE, PRINTING, observation
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from asyncua import ua
 
-from edge_agent.sinks.opcua import nodeset as module
-from edge_agent.sinks.opcua import wire
-from edge_agent.sinks.opcua.address_space import AddressSpace
-from edge_agent.sinks.opcua.nodeset import FOLDER, HAS_SUBTYPE, Key, Nodeset, Reference, key, text
+from edge_agent.sinks.opcua.space import nodeset as module
+from edge_agent.sinks.opcua.space import wire
+from edge_agent.sinks.opcua.space.address_space import AddressSpace
+from edge_agent.sinks.opcua.space.nodeset import FOLDER, HAS_SUBTYPE, Key, Nodeset, Reference, key, text
 
 KEPT = 256
 

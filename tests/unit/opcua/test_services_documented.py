@@ -8,17 +8,19 @@ import pytest
 from asyncua import ua
 from asyncua.server.server import Server
 
-from edge_agent.sinks.opcua import content_filter, event_item, security, value_item
-from edge_agent.sinks.opcua import subscription as one
+from edge_agent.sinks.opcua.events import content_filter
+from edge_agent.sinks.opcua.monitoring import event_item, value_item
+from edge_agent.sinks.opcua.monitoring import subscription as one
+from edge_agent.sinks.opcua.monitoring.subscriptions import REQUESTS_BESIDE
 from edge_agent.sinks.opcua.options import Limits, OpcUaOptions
-from edge_agent.sinks.opcua.subscriptions import REQUESTS_BESIDE
+from edge_agent.sinks.opcua.security import policies
 
 TEXT = " ".join((Path(__file__).parents[3] / "docs" / "services.md").read_text(encoding="utf-8").split())
 
 
 def most_of_all() -> int:
     server = Server()
-    security.restrict(server, OpcUaOptions())
+    policies.restrict(server, OpcUaOptions())
     return server.iserver.max_subscriptions
 
 

@@ -6,14 +6,14 @@ import pytest
 from asyncua import ua
 from asyncua.crypto.permission_rules import User, UserRole
 
-from edge_agent.sinks.opcua.address_space import MACHINES, AddressSpace
-from edge_agent.sinks.opcua.inner import InnerServer
-from edge_agent.sinks.opcua.nodeset import Key
 from edge_agent.sinks.opcua.options import Limits
-from edge_agent.sinks.opcua.security import Nobody
-from edge_agent.sinks.opcua.session import Session
-from edge_agent.sinks.opcua.sight import Sight, sees_all, sees_of
-from edge_agent.sinks.opcua.users import Reader
+from edge_agent.sinks.opcua.security.policies import Nobody
+from edge_agent.sinks.opcua.security.users import Reader
+from edge_agent.sinks.opcua.sessions.inner import InnerServer
+from edge_agent.sinks.opcua.sessions.session import Session
+from edge_agent.sinks.opcua.space.address_space import MACHINES, AddressSpace
+from edge_agent.sinks.opcua.space.nodeset import Key
+from edge_agent.sinks.opcua.space.sight import Sight, sees_all, sees_of
 from tests.opcua_space import ROOT, of_machine
 
 MACHINES_FOLDER = Key(4, 1001)

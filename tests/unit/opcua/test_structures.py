@@ -17,10 +17,10 @@ from asyncua.common.utils import Buffer
 from asyncua.ua.ua_binary import extensionobject_from_binary, extensionobject_to_binary, struct_to_binary
 
 from edge_agent.sinks import opcua
-from edge_agent.sinks.opcua import structures
-from edge_agent.sinks.opcua.nodeset import Key
-from edge_agent.sinks.opcua.structures import STRUCTURES, ISA95StateDataType, RunInfoDataType
-from edge_agent.sinks.opcua.wire import node_id
+from edge_agent.sinks.opcua.space import structures
+from edge_agent.sinks.opcua.space.nodeset import Key
+from edge_agent.sinks.opcua.space.structures import STRUCTURES, ISA95StateDataType, RunInfoDataType
+from edge_agent.sinks.opcua.space.wire import node_id
 
 MODELS = Path(opcua.__file__).parent / "models"
 FILES = {5: "isa95-jobcontrol.jsonl", 11: "additive-manufacturing.jsonl"}

@@ -11,9 +11,9 @@ from typing import Any, cast
 import pytest
 from asyncua import ua
 
-from edge_agent.sinks.opcua import subscription as one_subscription
-from edge_agent.sinks.opcua.address_space import AddressSpace
-from edge_agent.sinks.opcua.subscription import Terms
+from edge_agent.sinks.opcua.monitoring import subscription as one_subscription
+from edge_agent.sinks.opcua.monitoring.subscription import Terms
+from edge_agent.sinks.opcua.space.address_space import AddressSpace
 from tests.unit.opcua.subscriber import TEMPERATURE, Session, fault, now_s, run, service, write
 from tests.unit.opcua.subscription_requests import modify, numbers
 

@@ -10,8 +10,8 @@ from typing import Any, cast
 import pytest
 from asyncua import ua
 
-from edge_agent.sinks.opcua.address_space import AddressSpace
 from edge_agent.sinks.opcua.options import Limits
+from edge_agent.sinks.opcua.space.address_space import AddressSpace
 from tests.unit.opcua.subscriber import TEMPERATURE, Session, fault, run, service
 
 

@@ -14,9 +14,9 @@ from asyncua.common.event_objects import BaseEvent
 from asyncua.common.utils import ServiceError
 from asyncua.server.subscription_service import SubscriptionService
 
-from edge_agent.sinks.opcua.address_space import AddressSpace
-from edge_agent.sinks.opcua.nodeset import Key
-from edge_agent.sinks.opcua.wire import node_id
+from edge_agent.sinks.opcua.space.address_space import AddressSpace
+from edge_agent.sinks.opcua.space.nodeset import Key
+from edge_agent.sinks.opcua.space.wire import node_id
 from tests.unit.opcua.subscriber import AT, TEMPERATURE, TEXT, Disabled, Reporting, monitoring, names, write
 from tests.unit.opcua.test_event_items import BASE, MACHINE_EVENT, SERVER, event_filter
 

@@ -12,7 +12,7 @@ from typing import Any, cast
 import pytest
 from asyncua import ua
 
-from edge_agent.sinks.opcua.address_space import AddressSpace
+from edge_agent.sinks.opcua.space.address_space import AddressSpace
 from tests.unit.opcua.subscriber import TEMPERATURE, TEXT, Session, fault, run, service, write
 from tests.unit.opcua.subscription_requests import modify, republish
 

@@ -10,9 +10,9 @@ from typing import Any, cast
 
 import pytest
 
-from edge_agent.sinks.opcua import subscription as one_subscription
-from edge_agent.sinks.opcua.address_space import AddressSpace
-from edge_agent.sinks.opcua.subscriptions import REQUESTS_BESIDE
+from edge_agent.sinks.opcua.monitoring import subscription as one_subscription
+from edge_agent.sinks.opcua.monitoring.subscriptions import REQUESTS_BESIDE
+from edge_agent.sinks.opcua.space.address_space import AddressSpace
 from tests.unit.opcua.subscriber import TEMPERATURE, TEXT, Session, fault, now_s, run, service, write
 from tests.unit.opcua.subscription_requests import numbers, republish
 

@@ -15,8 +15,8 @@ from asyncua.ua.uaerrors import UaStatusCodeError
 from msgspec.structs import replace
 
 from edge_agent.model import Job
-from edge_agent.sinks.opcua.nodeset import Key
-from edge_agent.sinks.opcua.wire import node_id
+from edge_agent.sinks.opcua.space.nodeset import Key
+from edge_agent.sinks.opcua.space.wire import node_id
 from tests.endpoint import Bench
 from tests.observations import MACHINE, PRINTING, observation
 from tests.unit.opcua.subscriber import monitoring

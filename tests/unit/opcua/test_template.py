@@ -6,8 +6,8 @@ import pytest
 from asyncua import ua
 
 from edge_agent.items import ITEMS, heater_items
-from edge_agent.sinks.opcua.machine_type import TYPE, MachineType
-from edge_agent.sinks.opcua.nodeset import (
+from edge_agent.sinks.opcua.objects.machine_type import TYPE, MachineType
+from edge_agent.sinks.opcua.space.nodeset import (
     HAS_ADD_IN,
     HAS_COMPONENT,
     HAS_MODELLING_RULE,
@@ -18,7 +18,7 @@ from edge_agent.sinks.opcua.nodeset import (
     Nodeset,
     Value,
 )
-from edge_agent.sinks.opcua.template import Builder, Link, Template
+from edge_agent.sinks.opcua.space.template import Builder, Link, Template
 
 MACHINE_TOOL = Key(10, 13)
 ITEM_STATE = "MachineryBuildingBlocks/MachineryItemState"

@@ -12,7 +12,7 @@ from asyncua.common.utils import Buffer
 from asyncua.crypto.security_policies import SecurityPolicyNone
 from asyncua.ua.ua_binary import header_from_binary, struct_to_binary
 
-from edge_agent.sinks.opcua.channel import Channel, ChannelFault
+from edge_agent.sinks.opcua.transport.channel import Channel, ChannelFault
 
 HOUR_MS = 3_600_000
 ISSUE, RENEW = ua.SecurityTokenRequestType.Issue, ua.SecurityTokenRequestType.Renew

@@ -10,17 +10,17 @@ from asyncua.common.utils import ServiceError
 from asyncua.crypto.permission_rules import User
 from asyncua.server.internal_session import SessionState
 
-from edge_agent.sinks.opcua.address_space import AddressSpace
-from edge_agent.sinks.opcua.inner import InnerServer
 from edge_agent.sinks.opcua.options import Limits
-from edge_agent.sinks.opcua.security import Nobody
-from edge_agent.sinks.opcua.session_life import (
+from edge_agent.sinks.opcua.security.policies import Nobody
+from edge_agent.sinks.opcua.sessions.inner import InnerServer
+from edge_agent.sinks.opcua.sessions.session_life import (
     LivingSession,
     Security,
     make_room,
     make_room_for,
     sessions_of,
 )
+from edge_agent.sinks.opcua.space.address_space import AddressSpace
 
 
 class Line:

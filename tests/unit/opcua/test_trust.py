@@ -17,8 +17,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from edge_agent import RELEASED
 from edge_agent.errors import UnavailableError
 from edge_agent.sinks.opcua import ClientCertificates
-from edge_agent.sinks.opcua.trust import TrustList
-from edge_agent.sinks.opcua.trust_folder import MOST_REJECTED, Place, TrustFolder, fingerprint
+from edge_agent.sinks.opcua.security.trust import TrustList
+from edge_agent.sinks.opcua.security.trust_folder import MOST_REJECTED, Place, TrustFolder, fingerprint
 from tests.certificates import Issued, issue, key
 
 NOW = RELEASED + timedelta(days=100)
@@ -333,7 +333,7 @@ def test_a_fingerprint_that_fits_nothing_is_a_sentence(gate: Gate, wanted: str) 
 def test_a_fingerprint_that_fits_two_is_a_sentence(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
     gate.put(Place.REJECTED, CLIENT, STRANGER)
     same: Callable[[bytes], str] = lambda der: "12345678" + fingerprint(der)  # noqa: E731
-    monkeypatch.setattr("edge_agent.sinks.opcua.trust_folder.fingerprint", same)
+    monkeypatch.setattr("edge_agent.sinks.opcua.security.trust_folder.fingerprint", same)
     with pytest.raises(UnavailableError, match="2 certificates begin with 12345678; give more digits"):
         TrustFolder(gate.pki).approve("12345678")
 

@@ -17,10 +17,10 @@ from msgspec.structs import replace
 from edge_agent.events import MachineEvent, MachineEventKind
 from edge_agent.jobs import JobEvent, JobEventKind, JobRun, Outcome
 from edge_agent.journal import Journal
-from edge_agent.sinks.opcua.credentials import Credentials
-from edge_agent.sinks.opcua.nodeset import Key
-from edge_agent.sinks.opcua.structures import register
-from edge_agent.sinks.opcua.wire import node_id, qualified_name
+from edge_agent.sinks.opcua.security.credentials import Credentials
+from edge_agent.sinks.opcua.space.nodeset import Key
+from edge_agent.sinks.opcua.space.structures import register
+from edge_agent.sinks.opcua.space.wire import node_id, qualified_name
 from tests.endpoint import Bench
 from tests.integration.endpoint import CLIENT_URI, client_certificate
 from tests.observations import AT, MACHINE, observation

@@ -16,10 +16,10 @@ from edge_agent.counters import Counters
 from edge_agent.jobs import JobRun, Outcome
 from edge_agent.model import Identification, Job, MachineState, Quality, Temperature
 from edge_agent.observation import Observation
-from edge_agent.sinks.opcua import structures
-from edge_agent.sinks.opcua.machine_type import MachineType
-from edge_agent.sinks.opcua.nodeset import Nodeset
-from edge_agent.sinks.opcua.template import Builder, Declared, Template
+from edge_agent.sinks.opcua.objects.machine_type import MachineType
+from edge_agent.sinks.opcua.space import structures
+from edge_agent.sinks.opcua.space.nodeset import Nodeset
+from edge_agent.sinks.opcua.space.template import Builder, Declared, Template
 from tests.endpoint import Bench
 from tests.observations import AT, MACHINE, PRINTING, observation
 from tests.opcua_tree import Id, Link, Tree, crawl, node_id
@@ -369,6 +369,6 @@ async def test_the_checker_sees_a_template_without_a_mandatory_node_through_the_
 
     assert gone in MachineType(Nodeset()).template()
     monkeypatch.setattr(Builder, "template", without)
-    monkeypatch.setattr("edge_agent.sinks.opcua.machine.ITEMS", ())
+    monkeypatch.setattr("edge_agent.sinks.opcua.objects.machine.ITEMS", ())
     tree = await seen(tmp_path, SHAPES["no-heaters"])
     assert "Production/ActiveProgram: 0:NumberInList is missing" in faults(tree, "no-heaters")

@@ -11,8 +11,8 @@ from msgspec.structs import replace
 
 from edge_agent.errors import UnavailableError
 from edge_agent.secret import Secret
-from edge_agent.sinks.opcua import passwords
-from edge_agent.sinks.opcua.credentials import Credentials
+from edge_agent.sinks.opcua.security import passwords
+from edge_agent.sinks.opcua.security.credentials import Credentials
 from tests.unit.opcua.door import OPTIONS, SCADA, Door, play
 
 

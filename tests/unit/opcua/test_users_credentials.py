@@ -10,8 +10,8 @@ import pytest
 
 from edge_agent.errors import UnavailableError
 from edge_agent.secret import Secret
-from edge_agent.sinks.opcua import passwords
-from edge_agent.sinks.opcua.credentials import Credentials
+from edge_agent.sinks.opcua.security import passwords
+from edge_agent.sinks.opcua.security.credentials import Credentials
 from tests.unit.opcua.door import Door, play
 
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 from asyncua import ua
 
-from edge_agent.sinks.opcua.address_space import AddressSpace
+from edge_agent.sinks.opcua.space.address_space import AddressSpace
 from tests.opcua_space import ROOT
 from tests.unit.opcua.subscriber import AT, TEMPERATURE, Session, fault, run, service, write
 from tests.unit.opcua.watched_values import NUMBERS, cycle

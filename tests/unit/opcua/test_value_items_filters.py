@@ -10,8 +10,8 @@ from asyncua import ua
 from asyncua.ua import DataChangeTrigger as Trigger
 from asyncua.ua import DeadbandType as Deadband
 
-from edge_agent.sinks.opcua.address_space import AddressSpace
-from edge_agent.sinks.opcua.nodeset import Key
+from edge_agent.sinks.opcua.space.address_space import AddressSpace
+from edge_agent.sinks.opcua.space.nodeset import Key
 from tests.opcua_space import of_machine
 from tests.unit.opcua.subscriber import AT, TEMPERATURE, TEXT, Codes, Session, run, service, write
 from tests.unit.opcua.watched_values import NUMBERS, changes, cycle

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from asyncua import ua
 
-from edge_agent.sinks.opcua.address_space import AddressSpace
+from edge_agent.sinks.opcua.space.address_space import AddressSpace
 from tests.unit.opcua.subscriber import (
     TEMPERATURE,
     TEXT,

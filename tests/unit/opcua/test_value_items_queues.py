@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from asyncua import ua
 
-from edge_agent.sinks.opcua import value_item
-from edge_agent.sinks.opcua.address_space import AddressSpace
+from edge_agent.sinks.opcua.monitoring import value_item
+from edge_agent.sinks.opcua.space.address_space import AddressSpace
 from tests.unit.opcua.subscriber import TEMPERATURE, Session, run, service, write
 from tests.unit.opcua.watched_values import OVERFLOW, codes, cycle
 

@@ -13,10 +13,10 @@ import pytest
 from asyncua import ua
 from asyncua.ua import DeadbandType as Deadband
 
-from edge_agent.sinks.opcua.address_space import AddressSpace
-from edge_agent.sinks.opcua.nodeset import Key
 from edge_agent.sinks.opcua.options import Limits
-from edge_agent.sinks.opcua.wire import node_id
+from edge_agent.sinks.opcua.space.address_space import AddressSpace
+from edge_agent.sinks.opcua.space.nodeset import Key
+from edge_agent.sinks.opcua.space.wire import node_id
 from tests.opcua_space import ROOT
 from tests.unit.opcua.subscriber import TEMPERATURE, TEXT, Reporting, Session, run, service, write
 from tests.unit.opcua.watched_values import NUMBERS, OVERFLOW, changes, codes, cycle

@@ -11,14 +11,14 @@ import pytest
 from asyncua import ua
 from asyncua.common.utils import ServiceError
 
-from edge_agent.sinks.opcua.address_space import AddressSpace
-from edge_agent.sinks.opcua.instance import Instance
-from edge_agent.sinks.opcua.limits import REFERENCES_PER_NODE as MOST_REFERENCES
-from edge_agent.sinks.opcua.machine_type import MachineType
-from edge_agent.sinks.opcua.nodeset import HAS_COMPONENT, HAS_PROPERTY, ORGANIZES, Key, Reference
-from edge_agent.sinks.opcua.sight import Sight, sees_of
-from edge_agent.sinks.opcua.view import ELEMENTS_PER_PATH, Rest, View
-from edge_agent.sinks.opcua.wire import key, node_id
+from edge_agent.sinks.opcua.objects.machine_type import MachineType
+from edge_agent.sinks.opcua.space.address_space import AddressSpace
+from edge_agent.sinks.opcua.space.instance import Instance
+from edge_agent.sinks.opcua.space.limits import REFERENCES_PER_NODE as MOST_REFERENCES
+from edge_agent.sinks.opcua.space.nodeset import HAS_COMPONENT, HAS_PROPERTY, ORGANIZES, Key, Reference
+from edge_agent.sinks.opcua.space.sight import Sight, sees_of
+from edge_agent.sinks.opcua.space.view import ELEMENTS_PER_PATH, Rest, View
+from edge_agent.sinks.opcua.space.wire import key, node_id
 from tests.opcua_space import ROOT, of_machine
 
 HIERARCHICAL, AGGREGATES, ANY = Key(0, 33), Key(0, 44), Key(0, 0)
