@@ -1,6 +1,6 @@
 """Subscriptions and what they watch.
 
-    subscriptions   all of them, and whose they are: `subscription`, `publishing`
-    item_services   monitored items come, change and go
-    monitored_item  what all have: the queue. `value_item` with `change_filter`; `event_item`
+subscriptions   all of them, and whose they are: `subscription`, `publishing`
+item_services   monitored items come, change and go
+monitored_item  what all have: the queue. `value_item` with `change_filter`; `event_item`
 """

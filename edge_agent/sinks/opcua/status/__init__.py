@@ -1,4 +1,4 @@
 """The Server object: what the endpoint says of itself.
 
-    server_object   what it can do, and how much of it at once
+server_object   what it can do, and how much of it at once
 """

@@ -1,6 +1,6 @@
 """From the socket to the service.
 
-    listener        sockets and their limits: `connection`, `reception`, `counted_buffer`
-    channel         what is signed and encrypted
-    processor       a request finds its service: `services`; `discovery`, `user_token`
+listener        sockets and their limits: `connection`, `reception`, `counted_buffer`
+channel         what is signed and encrypted
+processor       a request finds its service: `services`; `discovery`, `user_token`
 """
