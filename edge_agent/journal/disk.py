@@ -7,6 +7,8 @@ people with sqlite3.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sqlite3
 from collections.abc import Collection
 from datetime import UTC, datetime
@@ -17,6 +19,7 @@ import msgspec
 
 from ..counters import Counters
 from ..events import Event
+from ..files import PRIVATE
 from ..jobs import JobRun, Outcome
 from .batch import Batch
 from .rows import (
@@ -76,6 +79,7 @@ class Disk:
     """
 
     def __init__(self, path: Path) -> None:
+        _make_private(path)
         self._connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)
         try:
             self._prepare(path)
@@ -178,3 +182,14 @@ def _damage(text: str) -> sqlite3.DatabaseError:
     error = sqlite3.DatabaseError(text)
     error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
     return error
+
+
+def _make_private(path: Path) -> None:
+    """What was printed for whom is nobody else's to read; SQLite gives its log and index the mode of the file."""
+    number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
+    try:
+        if os.fstat(number).st_mode & 0o077:
+            with contextlib.suppress(PermissionError):  # another's file that we may write: they know whom they let in
+                os.fchmod(number, PRIVATE)
+    finally:
+        os.close(number)

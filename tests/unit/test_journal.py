@@ -174,6 +174,22 @@ async def test_events_of_machines_are_bounded_as_well(path: Path) -> None:
         assert found[0].at == NOON + timedelta(seconds=99)
 
 
+def modes_in(folder: Path) -> dict[str, str]:
+    return {file.name: oct(file.stat().st_mode & 0o777) for file in folder.iterdir()}
+
+
+@pytest.mark.parametrize("made_open_before", [False, True])
+async def test_nobody_else_may_read_it(path: Path, *, made_open_before: bool) -> None:
+    if made_open_before:
+        await (await Journal.open(path)).close()
+        path.chmod(0o644)
+    journal = await Journal.open(path)
+    await journal.record([RUN], [])
+    modes = modes_in(path.parent)
+    await journal.close()
+    assert modes == dict.fromkeys([path.name, f"{path.name}-wal", f"{path.name}-shm"], "0o600")
+
+
 async def test_an_admin_reads_it_with_sqlite3(path: Path) -> None:
     async with opened(path) as journal:
         await journal.record([], [happened(JobEventKind.FAILED, ENDED)])
