@@ -174,6 +174,10 @@ async def test_events_of_machines_are_bounded_as_well(path: Path) -> None:
         assert found[0].at == NOON + timedelta(seconds=99)
 
 
+def open_to_all(file: Path) -> None:
+    file.chmod(0o644)
+
+
 def modes_in(folder: Path) -> dict[str, str]:
     return {file.name: oct(file.stat().st_mode & 0o777) for file in folder.iterdir()}
 
@@ -182,7 +186,7 @@ def modes_in(folder: Path) -> dict[str, str]:
 async def test_nobody_else_may_read_it(path: Path, *, made_open_before: bool) -> None:
     if made_open_before:
         await (await Journal.open(path)).close()
-        path.chmod(0o644)
+        open_to_all(path)
     journal = await Journal.open(path)
     await journal.record([RUN], [])
     modes = modes_in(path.parent)
