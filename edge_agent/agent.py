@@ -115,7 +115,7 @@ class Agent:
                 status=lambda: self._status_line(opcua),
                 interval_s=watchdog_interval_s(os.environ),
             )
-            self._publish_status(f"{len(self._config.machines)} machines", opcua)
+            self._publish_status(self._config.in_words, opcua)
             machines = Machines(
                 tasks,
                 session=session,
@@ -173,7 +173,7 @@ class Agent:
         await opcua.apply(config.opcua)
         await machines.apply(config)
         log.info("configuration reloaded: %d machines", len(config.machines))
-        self._publish_status(f"{len(config.machines)} machines, reloaded", opcua)
+        self._publish_status(f"{config.in_words}, reloaded", opcua)
 
     def _publish_status(self, config_status: str, opcua: OpcUaSink) -> None:
         warning = f"; {OPEN_TO_ALL}" if opcua.open_to_all else ""
@@ -191,7 +191,12 @@ class Agent:
         reachable = sum(observation.reachable for observation in machines)
         endpoint = f"OPC UA on :{opcua.port}" if opcua.ready.is_set() else "OPC UA waits for the clock to be set"
         warning = f"; {OPEN_TO_ALL}" if opcua.open_to_all else ""
-        return f"{reachable} of {len(machines)} machines reachable, {endpoint}{warning}"
+        doing = f"{reachable} of {len(machines)} machines reachable"
+        if self._refused_files:
+            doing = "config.json is refused, see: edge-agent check; " + doing
+        elif self._config.missing:
+            doing = self._config.in_words
+        return f"{doing}, {endpoint}{warning}"
 
 
 @asynccontextmanager

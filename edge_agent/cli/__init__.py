@@ -110,7 +110,12 @@ def _dispatch(options: argparse.Namespace) -> ExitCode:
         case "run":
             from .run import run  # noqa: PLC0415
 
-            return run(config_path=options.config, state_dir=options.state_dir, log_level=options.log_level)
+            return run(
+                config_path=options.config,
+                state_dir=options.state_dir,
+                log_level=options.log_level,
+                may_be_missing=options.config == CONFIG_PATH,
+            )
         case "check":
             from .check import check  # noqa: PLC0415
             from .probe import probe  # noqa: PLC0415

@@ -60,10 +60,10 @@ def check(*, config_path: Path, state_dir: Path, probe: Probe | None, as_json: b
     try:
         config = load(config_path, state_dir=state_dir, remember=False)
     except ConfigFileError as error:
-        _write(out, config_path, error.problems, (), {}, as_json=as_json)
+        _write(out, config_path, error.problems, None, {}, as_json=as_json)
         return ExitCode.CONFIG
     answers = asyncio.run(_probe_all(probe, config)) if probe else {}
-    _write(out, config_path, config.warnings, config.machines, answers, as_json=as_json)
+    _write(out, config_path, config.warnings, config, answers, as_json=as_json)
     return ExitCode.OK if all(answer.good for answer in answers.values()) else ExitCode.UNAVAILABLE
 
 
@@ -88,13 +88,14 @@ def _write(
     out: TextIO,
     config_path: Path,
     problems: Sequence[Problem],
-    machines: Sequence[MachineConfig],
+    config: Config | None,
     answers: dict[str, ProbeResult],
     *,
     as_json: bool,
 ) -> None:
+    machines = config.machines if config else ()
     if as_json:
-        report = _as_json(config_path, problems, machines, answers)
+        report = _as_json(config_path, problems, config, answers)
         print(msgspec.json.format(msgspec.json.encode(report), indent=2).decode(), file=out)
         return
     for problem in problems:
@@ -158,15 +159,23 @@ def _yes_no(value: bool | None, yes: str, no: str) -> str:
 def _as_json(
     config_path: Path,
     problems: Sequence[Problem],
-    machines: Sequence[MachineConfig],
+    config: Config | None,
     answers: dict[str, ProbeResult],
 ) -> dict[str, Any]:
+    machines = config.machines if config else ()
     return {
         "config": str(config_path),
         "ok": all(problem.severity is not Severity.ERROR for problem in problems),
+        "files": [str(file) for file in config.watched_files] if config else [],
+        "ports": _ports(config) if config else [],
         "problems": [_problem_as_json(problem) for problem in problems],
         "machines": [{**_machine_as_json(machine), "probe": answers.get(machine.machine.id)} for machine in machines],
     }
+
+
+def _ports(config: Config) -> list[int]:
+    """The ports that nobody else may have; ``"4840+"`` is content with another."""
+    return [*(() if config.opcua.port_or_next else (config.opcua.port,)), *config.opcua.extra_ports]
 
 
 def _problem_as_json(problem: Problem) -> dict[str, Any]:

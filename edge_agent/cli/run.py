@@ -11,7 +11,7 @@ from pathlib import Path
 import uvloop
 
 from ..agent import Agent
-from ..config import load
+from ..config import load, load_or_wait
 from ..errors import ExitCode
 
 log = logging.getLogger(__name__)
@@ -38,14 +38,26 @@ def start_logging(level: str) -> None:
     logging.getLogger("asyncua").setLevel(logging.CRITICAL if level != "debug" else logging.INFO)
 
 
-def run(*, config_path: Path, state_dir: Path, log_level: str) -> ExitCode:
+def run(*, config_path: Path, state_dir: Path, log_level: str, may_be_missing: bool) -> ExitCode:
     """Run until SIGTERM or SIGINT.
+
+    Args:
+        config_path: config.json.
+        state_dir: where everything is kept that must survive.
+        log_level: of standard error.
+        may_be_missing: without the file run without machines until it comes. Not for a file that somebody named: that
+            is a wrong name.
 
     Raises:
         EdgeAgentError: the configuration cannot be used, or something the agent needs cannot be had.
     """
     start_logging(log_level)
-    config = load(config_path, state_dir=state_dir, remember=True)
+    if may_be_missing:
+        config = load_or_wait(config_path, state_dir=state_dir)
+    else:
+        config = load(config_path, state_dir=state_dir, remember=True)
+    if config.missing:
+        log.warning("%s; it is taken over as soon as it is there", config.in_words)
     for problem in config.warnings:
         log.warning("%s", problem)
     agent = Agent(config, state_dir=state_dir, load=lambda: load(config_path, state_dir=state_dir, remember=True))

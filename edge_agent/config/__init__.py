@@ -5,7 +5,7 @@ Machine objects of every Aggregator version are read unchanged; docs/config.md t
 
 from __future__ import annotations
 
-from .load import load
+from .load import load, load_or_wait
 from .options import Config, HttpOptions, MachineConfig
 from .problem import ConfigFileError, Position, Problem, Severity
 
@@ -18,4 +18,5 @@ __all__ = [
     "Problem",
     "Severity",
     "load",
+    "load_or_wait",
 ]

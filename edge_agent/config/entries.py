@@ -87,7 +87,11 @@ class UserEntry(Struct, frozen=True):
 
 
 class LimitsEntry(Struct, frozen=True):
-    """How much clients may take of the endpoint. ``max_message_bytes`` is a request's, the last two a session's."""
+    """How much clients may take of the endpoint.
+
+    ``max_message_bytes`` is a request's; ``max_subscriptions`` and ``max_monitored_items`` are a session's, and
+    ``max_total_monitored_items`` is of all sessions together.
+    """
 
     max_connections: Annotated[int, Meta(ge=2, le=1000)] | None = None
     activation_timeout_s: Annotated[float, Meta(ge=1, le=60)] | None = None
@@ -95,6 +99,7 @@ class LimitsEntry(Struct, frozen=True):
     max_sessions_per_user: Annotated[int, Meta(ge=1, le=1000)] | None = None
     max_subscriptions: Annotated[int, Meta(ge=1, le=1000)] | None = None
     max_monitored_items: Annotated[int, Meta(ge=1, le=100_000)] | None = None
+    max_total_monitored_items: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None
 
 
 class OpcUaEntry(Struct, frozen=True):

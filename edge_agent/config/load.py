@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ..model import Machine
+from ..model import DEFAULT_STATE_TABLE, Machine
+from ..poller import Polling
+from ..sinks.opcua.options import OpcUaOptions
 from ..sources.octoprint import OctoPrintOptions
 from . import ids, jsonc
 from .aggregator import KIND, Draft, is_ours, read_machine
 from .entries import SettingsEntry
 from .fields import collect, show
-from .options import Config, MachineConfig
+from .options import Config, HttpOptions, MachineConfig
 from .problem import ConfigFileError, JsonPath, Problem, in_file_order
 from .report import Report
 from .secrets import Secrets, credentials_directory
@@ -49,6 +51,33 @@ def load(path: Path, *, state_dir: Path, remember: bool) -> Config:
         states=read_states(settings.states),
         warnings=in_file_order(report.problems),
         watched_files=tuple(dict.fromkeys(report.watched_files)),
+    )
+
+
+def load_or_wait(path: Path, *, state_dir: Path) -> Config:
+    """Read the configuration at the start; where there is none yet, the agent runs without machines until it comes.
+
+    Raises:
+        ConfigFileError: there is a file, and it cannot be used.
+    """
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return _none_yet(path)
+    except OSError:
+        pass  # load() knows the words for it
+    return load(path, state_dir=state_dir, remember=True)
+
+
+def _none_yet(path: Path) -> Config:
+    return Config(
+        machines=(),
+        opcua=OpcUaOptions(),
+        http=HttpOptions(),
+        polling=Polling(),
+        states=DEFAULT_STATE_TABLE,
+        watched_files=(path,),
+        missing=True,
     )
 
 

@@ -50,6 +50,7 @@ class Config:
     """The whole file. Equal if the agent would do the same; ``warnings`` and ``watched_files`` do not count.
 
     ``watched_files`` are config.json and every file it led to: when one changes, the configuration may have.
+    ``missing``: there is no config.json yet, and this is what the agent does until there is.
     """
 
     machines: tuple[MachineConfig, ...]
@@ -59,3 +60,11 @@ class Config:
     states: StateTable
     warnings: tuple[Problem, ...] = field(default=(), compare=False)
     watched_files: tuple[Path, ...] = field(default=(), compare=False)
+    missing: bool = field(default=False, compare=False)
+
+    @property
+    def in_words(self) -> str:
+        """What an administrator sees of it."""
+        if self.missing:
+            return f"no configuration yet: put it in {self.watched_files[0]}"
+        return f"{len(self.machines)} machines"
