@@ -25,6 +25,7 @@ from .objects.mirror import Mirror
 from .options import OpcUaOptions
 from .security import policies
 from .sessions import shutdown
+from .sessions.door import Door
 from .sessions.inner import InnerServer
 from .space import structures
 from .space.address_space import AddressSpace
@@ -106,7 +107,7 @@ class OpcUaSink:
             inner.remember(self._journal, machines_at=mirror.machines_at, name_of=mirror.name_of)
         server = await self._prepare(inner, space)
         heartbeat = self._health.register("OPC UA endpoint", deadline_s=_DEADLINE_S)
-        listener = self._listener(server)
+        listener = self._listener(server, inner.served.door)
         try:
             with store.watch() as watch:
                 await mirror.follow(store, watch)
@@ -150,7 +151,7 @@ class OpcUaSink:
         await self._access.prepare(server, self.settled.set)
         return server
 
-    def _listener(self, server: Server) -> Listener:
+    def _listener(self, server: Server, door: Door) -> Listener:
         bound_decoding()
         reception = Reception(
             server.iserver,
@@ -158,6 +159,7 @@ class OpcUaSink:
             policies=server._policies,  # noqa: SLF001 - asyncua fills it in when it starts
             users=self._access.users,
             check_certificate=self._access.trust.check,
+            door=door,
         )
         return Listener(reception)
 

@@ -12,7 +12,7 @@ from edge_agent.secret import Secret
 from edge_agent.sinks.opcua import OpcUaOptions, OpcUaUser
 from edge_agent.sinks.opcua.security.attempts import FAILURES_BEFORE_LOCK
 from edge_agent.sinks.opcua.security.credentials import Credentials
-from edge_agent.sinks.opcua.security.users import Reader, Users
+from edge_agent.sinks.opcua.security.users import LogInRefused, Reader, Users
 from tests import virtual_time
 
 START = datetime(2026, 11, 22, tzinfo=UTC)
@@ -29,13 +29,18 @@ class Door:
     def __init__(self, folder: Path, options: OpcUaOptions) -> None:
         self.options = options
         self.credentials = Credentials(folder)
+        self.refusal: tuple[str, bool] = "", False  # the last
         self.users = Users(lambda: self.options, credentials=self.credentials)
 
     def password(self, name: str) -> str:
         return self.credentials.passwords()[name].reveal()
 
     async def knock(self, name: str | None, password: str | None, address: str = HERE, **more: Any) -> Reader | None:
-        return await self.users.log_in(name, password, address=address, **({"encrypted": True} | more))
+        try:
+            return await self.users.log_in(name, password, address=address, **({"encrypted": True} | more))
+        except LogInRefused as refused:
+            self.refusal = str(refused), refused.known
+            return None
 
     async def lock(self, name: str, address: str = HERE) -> None:
         for _ in range(FAILURES_BEFORE_LOCK):

@@ -31,7 +31,20 @@ from .passwords import matches
 log = logging.getLogger(__name__)
 
 REFUSAL_DELAY_S = 1.0
+_LOCKED = "log-ins are refused for a while: too many wrong passwords"
 _LONGEST_PASSWORD = 1024
+
+
+class LogInRefused(Exception):
+    """Why somebody is not let in: for those who watch the door, not for who stands before it.
+
+    Attributes:
+        known: the name is a user's. Any other may be anything, a password too, and is told nobody.
+    """
+
+    def __init__(self, why: str, *, known: bool = False) -> None:
+        super().__init__(why)
+        self.known = known
 
 
 @dataclass
@@ -103,8 +116,8 @@ class Users:
 
     async def log_in(
         self, name: str | None, password: str | None, *, address: str, encrypted: bool, again: Reader | None = None
-    ) -> Reader | None:
-        """The reader behind a name and password, ``None`` to refuse them; a refusal takes its time.
+    ) -> Reader:
+        """The reader behind a name and password; a refusal takes its time.
 
         Args:
             name: ``None`` for an anonymous client.
@@ -113,21 +126,25 @@ class Users:
             encrypted: the channel is; a password is refused on any other.
             again: the reader of the activated session that asks to be activated again. Its own user is never locked
                 out of it.
+
+        Raises:
+            LogInRefused: they are not a user's.
         """
         if name is None:
             return self._anonymous()
-        if not encrypted:
-            return None
         account = self._accounts().get(name)
+        if not encrypted:
+            raise LogInRefused("the password came over a channel without encryption", known=account is not None)
         known = name if account else None
         if account and again is not None and again.name == name:
             reader = await self._check(name, account, password or "")
             await asyncio.sleep(0 if reader else REFUSAL_DELAY_S)
-            return reader
+            return _let_in(reader, known)
         count = self._attempts.count(address, known)
         if self._attempts.locked(count) or not self._attempts.may_wait(count):
+            why = _LOCKED if self._attempts.locked(count) else "too many tries at once"
             await asyncio.sleep(REFUSAL_DELAY_S)
-            return None
+            raise LogInRefused(why, known=account is not None)
         count.waiting += 1
         try:
             async with count.turn:
@@ -148,10 +165,10 @@ class Users:
 
     async def _try(
         self, count: Count, name: str | None, account: _Account | None, password: str, address: str
-    ) -> Reader | None:
+    ) -> Reader:
         """Counted as a failure first: who hangs up while it is checked, has tried."""
         if self._attempts.locked(count):
-            return None  # by those who were before it in the queue
+            raise LogInRefused(_LOCKED, known=name is not None)  # by those who were before it in the queue
         lock_s = self._attempts.failed(count)
         try:
             reader = await self._check(name, account, password) if name and account else None
@@ -163,7 +180,7 @@ class Users:
             return reader
         _tell(name, address, lock_s)
         await asyncio.sleep(count.delay_s())
-        return None
+        return _let_in(None, name)
 
     async def _check(self, name: str, account: _Account, password: str) -> Reader | None:
         if len(password) > _LONGEST_PASSWORD:
@@ -178,8 +195,10 @@ class Users:
                 self._digests[name] = (account.hash, digest)
         return Reader(name=name, mes_ids=account.mes_ids, proof=account.proof) if good else None
 
-    def _anonymous(self) -> Reader | None:
-        return Reader(name="anonymous") if self._options().anonymous else None
+    def _anonymous(self) -> Reader:
+        if not self._options().anonymous:
+            raise LogInRefused("nobody is let in without a name")
+        return Reader(name="anonymous")
 
     def _accounts(self) -> dict[str, _Account]:
         """Everybody who may log in now."""
@@ -222,6 +241,12 @@ class Users:
 
     def _digest(self, password: str) -> bytes:
         return hmac.digest(self._key, password.encode(errors="surrogatepass"), "sha256")
+
+
+def _let_in(reader: Reader | None, name: str | None) -> Reader:
+    if reader is None:
+        raise LogInRefused("wrong password" if name else "no such user", known=name is not None)
+    return reader
 
 
 def _tell(name: str | None, address: str, lock_s: float | None) -> None:

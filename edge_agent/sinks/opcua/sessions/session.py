@@ -22,6 +22,7 @@ from ..space.methods import Methods
 from ..space.nodeset import Key
 from ..space.sight import MesIdsOf, Sight, sees_all, sees_of
 from ..space.view import Rest, View
+from .door import Door
 from .subscribing import SubscribingSession
 
 
@@ -31,6 +32,7 @@ class Served:
     def __init__(self, space: AddressSpace, methods: Methods) -> None:
         self.space = space
         self.methods = methods
+        self.door = Door()
         self.history: EventHistory | None = None
         self.unread: ContinuationPoints[Rest] = ContinuationPoints()
         self.mes_ids_of: MesIdsOf = _no_machine
@@ -40,7 +42,9 @@ class Session(SubscribingSession):
     """asyncua's session, with the services that look at nodes; the server's own session sees all and is not limited."""
 
     def __init__(self, server: InternalServer, served: Served, *, name: str, user: User, external: bool) -> None:
-        super().__init__(server, server.aspace, server.subscription_service, name, user=user, external=external)
+        super().__init__(
+            server, server.aspace, server.subscription_service, name, user=user, external=external, door=served.door
+        )
         self._served = served
 
     @property
@@ -54,6 +58,13 @@ class Session(SubscribingSession):
     def sees_machine(self, machine_id: str) -> bool:
         """Is this machine one of the user's."""
         return self.sees(Key(MACHINES, machine_id))
+
+    @property
+    def may_audit(self) -> bool:
+        """Is its user told who comes and goes: one with a name that may read everything, over an encrypted channel."""
+        user = self.user
+        reads_all = isinstance(user, Reader) and user.proof is not None and user.mes_ids is None
+        return reads_all and self.encrypted
 
     @property
     def sight(self) -> Sight:

@@ -10,6 +10,7 @@ What is wrong with asyncua's own (2.1.0), each with a test in `tests/unit/opcua/
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import uuid
 from collections.abc import Iterable
@@ -23,6 +24,8 @@ from asyncua.server.internal_server import InternalServer
 from asyncua.server.internal_session import InternalSession, SessionState
 from asyncua.server.subscription_service import SubscriptionService
 from msgspec import Struct
+
+from .door import Door, Ending, SessionEnded
 
 TOKEN_BYTES = 32
 
@@ -51,7 +54,10 @@ class LivingSession(InternalSession):
     Attributes:
         carrier: the connection its requests come by; ``None`` while it waits for its client to connect again.
         most_response_bytes: what the client takes at once; 0 is no limit.
+        application_uri: as the client says it is called.
     """
+
+    application_uri = ""
 
     def __init__(
         self,
@@ -62,6 +68,7 @@ class LivingSession(InternalSession):
         *,
         user: User,
         external: bool,
+        door: Door,
     ) -> None:
         super().__init__(server, aspace, submgr, name, user=user, external=False)
         self.external = external
@@ -70,6 +77,10 @@ class LivingSession(InternalSession):
         self.carrier: Carrier | None = None
         self.most_response_bytes = 0
         self._first_security: Security | None = None
+        self._door = door
+        self._begun = False
+        self._ending = Ending.TERMINATED
+        self._audit_entry_id = ""
         if external:
             server.register_external_session(self)
 
@@ -81,7 +92,19 @@ class LivingSession(InternalSession):
         self.most_response_bytes = params.MaxResponseMessageSize or 0
         # Certificates are checked with the channel's, which a client cannot leave out.
         params.ClientCertificate = cast("Any", None)
-        return await self.create_session(params, sockname)
+        result = await self.create_session(params, sockname)
+        self._begun = True
+        return result
+
+    @property
+    def encrypted(self) -> bool:
+        """Is every channel that it may be used over."""
+        security = self._first_security
+        return security is not None and security.mode == ua.MessageSecurityMode.SignAndEncrypt
+
+    def closed_by_client(self, audit_entry_id: str) -> None:
+        """Its end, which comes next, is its client's wish."""
+        self._ending, self._audit_entry_id = Ending.CLOSED, audit_entry_id
 
     def has_subscriptions(self) -> bool:
         """Is there anything to wait for its client for."""
@@ -123,9 +146,25 @@ class LivingSession(InternalSession):
     async def close_session(self, delete_subs: bool = True) -> None:
         """End; its connection need not."""
         carrier, self.carrier = self.carrier, None
+        if self._begun and self.state != SessionState.Closed:
+            self._tell_end()
         await super().close_session(delete_subs)
         if carrier is not None:
             carrier.let_go(self, ua.StatusCodes.BadSessionClosed)
+
+    def _tell_end(self) -> None:
+        timed_out = self._timeout_task is not None and asyncio.current_task() is self._timeout_task
+        self._door.tell(
+            SessionEnded(
+                session_id=self.session_id,
+                user=self.user.name,
+                application_uri=self.application_uri,
+                ending=Ending.TIMED_OUT if timed_out else self._ending,
+                audit_entry_id=self._audit_entry_id,
+            )
+        )
+
+
 
 
 def sessions_of(server: InternalServer) -> list[LivingSession]:

@@ -18,8 +18,6 @@ from .session_life import LivingSession
 class SubscribingSession(LivingSession):
     """A session that asks for itself: asyncua leaves out whose subscriptions are meant."""
 
-    application_uri = ""
-
     def __init__(self, *args: Any, **named: Any) -> None:  # noqa: ANN401 - asyncua's signature
         super().__init__(*args, **named)
         self.publisher = Publisher()

@@ -2,5 +2,6 @@
 
 listener        sockets and their limits: `connection`, `reception`, `counted_buffer`
 channel         what is signed and encrypted
+witness         tells what happens at the door
 processor       a request finds its service: `services`; `discovery`, `user_token`
 """

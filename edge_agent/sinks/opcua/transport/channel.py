@@ -61,6 +61,8 @@ class Channel(SecureConnection):
     Attributes:
         certificates: the client's, and its issuers' as far as it sent them; empty without security.
         only_discovery: it has no security though every endpoint has.
+        asked_policy_uri: what the last OpenSecureChannel asked for.
+        asked_certificates: what it showed, whether or not it is of any use.
         largest_message_bytes: bytes of a whole request; fewer before somebody has logged in.
     """
 
@@ -77,6 +79,8 @@ class Channel(SecureConnection):
         self.set_policy_factories(list(policies))
         self.certificates = b""
         self.only_discovery = False
+        self.asked_policy_uri = ""
+        self.asked_certificates = b""
         self.largest_message_bytes = largest_message_bytes
         self._clock = clock
         self._expires_at = self._renewal_expires_at = 0.0
@@ -110,6 +114,7 @@ class Channel(SecureConnection):
             uri, chain = str(header.SecurityPolicyURI), bytes(header.SenderCertificate or b"")
         except BROKEN as error:
             raise ChannelFault(ua.StatusCodes.BadDecodingError, "not an OpenSecureChannel") from error
+        self.asked_policy_uri, self.asked_certificates = uri, chain
         secure = uri != SecurityPolicyNone.URI
         certificate = _first_of(chain) if secure else b""
         if self.is_open():

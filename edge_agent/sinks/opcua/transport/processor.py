@@ -21,7 +21,7 @@ from asyncua.server.internal_server import InternalServer
 from asyncua.ua.ua_binary import Primitives, nodeid_from_binary, struct_from_binary, struct_to_binary, uatcp_to_binary
 
 from ..monitoring.publishing import PublishRequest
-from ..security.users import Reader
+from ..security.users import LogInRefused, Reader
 from ..sessions.session_life import LivingSession, Security, make_room, make_room_for
 from ..sessions.subscribing import SubscribingSession
 from .channel import BROKEN, Channel, ChannelFault, request_number
@@ -30,6 +30,7 @@ from .discovery import find_servers, get_endpoints
 from .reception import Reception
 from .services import READS_SMALL, SESSION_SERVICES, Asked, Decode, Response, decoder, number_of
 from .user_token import read_token
+from .witness import Opening, Witness
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +64,7 @@ class Request:
         self.handle = header.RequestHandle
         self.token = header.AuthenticationToken
         self.timeout_ms = header.TimeoutHint
+        self.audit_entry_id = header.AuditEntryId or ""
 
 
 class Processor:
@@ -79,6 +81,9 @@ class Processor:
         self._most_response_chunks = 0
         self._sessions: list[SubscribingSession] = []
         self.channel = Channel(limits, policies=reception.policies, largest_message_bytes=UNKNOWN_MESSAGE_BYTES)
+        self._witness = Witness(
+            reception.door, address=wire.address, channel=self.channel, session_of=self._server.lookup_external_session
+        )
         self._services = self._own_services()
 
     @property
@@ -106,11 +111,13 @@ class Processor:
             return True
         if kind == ua.MessageType.SecureOpen:
             async with self._reception.turn():
-                self._open(header, body)
+                with self._witness.opening() as opening:
+                    self._open(header, body, opening)
             return True
         whole_bytes = self.channel.held_bytes + len(body)
         message = self.channel.receive(header, body)
         if kind == ua.MessageType.SecureClose:
+            self._witness.closed(message)
             return False
         if message is not None and whole_bytes <= _LONG_BYTES:
             await self._serve(message)
@@ -158,7 +165,7 @@ class Processor:
         self._greeted = True
         self._wire.send(uatcp_to_binary(cast("ua.MessageType", ua.MessageType.Acknowledge), acknowledge))
 
-    def _open(self, header: ua.Header, body: Buffer) -> None:
+    def _open(self, header: ua.Header, body: Buffer, opening: Opening) -> None:
         """OpenSecureChannel; who opens it is checked before anything is decrypted for them."""
         channel = self.channel
         channel.choose(body.copy())
@@ -170,6 +177,7 @@ class Processor:
             asked = struct_from_binary(ua.OpenSecureChannelRequest, CountedBuffer.of(message, READS_SMALL))
         except BROKEN as error:
             raise ChannelFault(ua.StatusCodes.BadDecodingError, "not an OpenSecureChannel") from error
+        opening.asked = asked
         response = ua.OpenSecureChannelResponse(Parameters=channel.open(asked.Parameters, self._server))
         request = Request(number=request_number(message), header=asked.RequestHeader)
         self._send(request, response, message_type=ua.MessageType.SecureOpen)
@@ -198,11 +206,14 @@ class Processor:
         try:
             response = await self._answer(kind.Identifier if kind.NamespaceIndex == 0 else None, request, body)
         except (ServiceError, ua.UaStatusCodeError) as error:
+            self._witness.refused(error.code)
             self._refuse(request, error.code)
-        except ChannelFault:
+        except ChannelFault as fault:
+            self._witness.refused(fault.code)
             raise
         except Exception:
             log.exception("a request of %s could not be answered", self._wire.address)
+            self._witness.refused(ua.StatusCodes.BadInternalError)
             self._refuse(request, ua.StatusCodes.BadInternalError)
         else:
             if response is not None:
@@ -236,8 +247,8 @@ class Processor:
         own: dict[str, Callable[[Request, Asked], Awaitable[Response]]] = {
             "FindServers": self._find_servers,
             "GetEndpoints": self._get_endpoints,
-            "CreateSession": self._create_session,
-            "ActivateSession": self._activate_session,
+            "CreateSession": self._witness.creating(self._create_session),
+            "ActivateSession": self._witness.activating(self._activate_session),
             "Publish": self._publish,
         }
         close = Primitives.Boolean.unpack, self._close_session
@@ -297,11 +308,12 @@ class Processor:
             )
         again = session.user if session.is_activated() and isinstance(session.user, Reader) else None
         encrypted = self.channel.encrypted or token.encrypted
-        user = await self._reception.users.log_in(
-            token.name, token.password, address=self._wire.address, encrypted=encrypted, again=again
-        )
-        if user is None:
-            raise ServiceError(ua.StatusCodes.BadUserAccessDenied)
+        try:
+            user = await self._reception.users.log_in(
+                token.name, token.password, address=self._wire.address, encrypted=encrypted, again=again
+            )
+        except LogInRefused as error:
+            raise ServiceError(ua.StatusCodes.BadUserAccessDenied) from error
         if self._closed or session.nonce != nonce:  # while the password was checked
             raise ServiceError(ua.StatusCodes.BadSessionIdInvalid)
         if not session.is_activated():
@@ -327,6 +339,7 @@ class Processor:
         session = self._server.lookup_external_session(request.token)
         if not isinstance(session, SubscribingSession) or session.carrier is not self:
             raise ServiceError(ua.StatusCodes.BadSessionIdInvalid)
+        session.closed_by_client(request.audit_entry_id)
         await session.close_session(bool(delete_subscriptions))
         return ua.CloseSessionResponse()
 

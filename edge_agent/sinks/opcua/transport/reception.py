@@ -19,6 +19,7 @@ from asyncua.server.internal_server import InternalServer
 
 from ..options import Limits
 from ..security.users import Reader
+from ..sessions.door import Door
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +41,8 @@ class LogIn(Protocol):
 
     async def log_in(
         self, name: str | None, password: str | None, *, address: str, encrypted: bool, again: Reader | None = None
-    ) -> Reader | None:
-        """Who it is, ``None`` if nobody."""
+    ) -> Reader:
+        """Who it is; raises LogInRefused if nobody."""
 
 
 class CheckCertificate(Protocol):
@@ -85,6 +86,7 @@ class Reception:
         policies: Sequence[Any],
         users: LogIn,
         check_certificate: CheckCertificate,
+        door: Door,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.server = server
@@ -92,6 +94,7 @@ class Reception:
         self.policies = policies
         self.users = users
         self.check_certificate = check_certificate
+        self.door = door
         self.monotonic = monotonic
         self._guests: dict[Guest, None] = {}
         self._open: set[Guest] = set()
