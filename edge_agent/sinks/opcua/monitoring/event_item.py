@@ -93,15 +93,16 @@ class EventItem(MonitoredItem[ua.EventFieldList, ua.EventFieldList]):
         told_last = bool(queue) and queue[-1] is self._overflow
         if len(queue) - (told_first or told_last) < self.size:
             queue.append(entry)
-        elif not self.discards_oldest:
+            return
+        self.overflows += 1
+        if not self.discards_oldest:
             if not told_last:
-                self._overflow = self._fields(_overflow())
-                queue.append(self._overflow)
+                queue.append(self._run_over())
         elif told_first:
             del queue[1]
             queue.append(entry)
         else:
-            queue[0] = self._overflow = self._fields(_overflow())
+            queue[0] = self._run_over()
             queue.append(entry)
 
     @classmethod
@@ -115,6 +116,11 @@ class EventItem(MonitoredItem[ua.EventFieldList, ua.EventFieldList]):
             raise FilterRefusedError(checked.status.value, checked.result)
         self._filter = cast("ua.EventFilter", asked.Filter)
         self.filter_result = checked.result
+
+    def _run_over(self) -> ua.EventFieldList:
+        self.event_overflows += 1
+        self._overflow = self._fields(_overflow())
+        return self._overflow
 
     def _fields(self, occurrence: Occurrence) -> ua.EventFieldList:
         return ua.EventFieldList(

@@ -12,9 +12,17 @@ _Told = TypeVar("_Told")
 
 
 class MonitoredItem(Generic[_Entry, _Told]):
-    """An item; ``_Entry`` is what its queue holds, ``_Told`` what a client is told of it (OPC 10000-4, 5.13.1)."""
+    """An item; ``_Entry`` is what its queue holds, ``_Told`` what a client is told of it (OPC 10000-4, 5.13.1).
 
-    __slots__ = ("_notice", "client_handle", "discards_oldest", "id", "links", "mode", "queue", "size")
+    Attributes:
+        overflows: how often something did not fit into the queue.
+        event_overflows: how often it was told so by an event.
+    """
+
+    __slots__ = (
+        "_notice", "client_handle", "discards_oldest", "event_overflows", "id", "links", "mode", "overflows", "queue",
+        "size",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -30,6 +38,7 @@ class MonitoredItem(Generic[_Entry, _Told]):
         self.size = self.revise_size(int(asked.QueueSize))
         self.queue: list[_Entry] = []  # a deque is 600 bytes when it is empty
         self.links: dict[int, AnyItem] = {}
+        self.overflows = self.event_overflows = 0
         self._notice = notice
 
     def start(self, mode: ua.MonitoringMode) -> None:

@@ -72,10 +72,12 @@ class Publisher:
         while len(self._requests) > most:
             _refuse(self._requests.popleft(), ua.StatusCodes.BadTooManyPublishRequests)
 
-    def publish(self, subscription: Publishes) -> None:
-        """Have a subscription say what it has to, as soon as there is a request for it."""
+    def publish(self, subscription: Publishes) -> bool:
+        """Have a subscription say what it has to, as soon as there is a request for it; is it late from now on."""
+        was_late = subscription in self._late
         self._late[subscription] = None
         self._serve()
+        return not was_late and subscription in self._late
 
     def forget(self, subscription: Publishes) -> None:
         """It has nothing more to say."""

@@ -19,6 +19,7 @@ from msgspec import Struct
 from ..events.event_filter import Occurrence
 from ..space import wire
 from ..space.sight import Readable
+from .diagnostics import SubscriptionCounts
 from .event_item import EventItem
 from .monitored_item import MonitoredItem
 from .publishing import Publisher
@@ -104,6 +105,8 @@ class Subscription:
         self.terms = terms
         self.enabled = enabled
         self.items: dict[int, Item] = {}
+        self.made_items: set[int] = set()
+        self.counts = SubscriptionCounts()
         self._expired = expired
         self._by_node: dict[ua.NodeId, dict[int, EventItem]] = {}
         self._ready: dict[int, Item] = {}
@@ -112,6 +115,8 @@ class Subscription:
         self._sequence = 1
         self._sent: dict[int, ua.NotificationMessage] = {}
         self._kept = 0
+        self._tells_made = False
+        self._keeps_alive = False
         self._life = terms.lifetime
         self._quiet = 1  # cycles until a message is due even if there is nothing to tell; the first one always is
         self._due_s = asyncio.get_running_loop().time()
@@ -130,7 +135,26 @@ class Subscription:
         """The highest answers first."""
         return self.terms.priority
 
+    @property
+    def silent_cycles(self) -> int:
+        """Since its client was there."""
+        return self.terms.lifetime - self._life
+
+    @property
+    def next_sequence_number(self) -> int:
+        """Of the next message."""
+        return self._sequence
+
     # --- its life ---
+
+    def enable(self, *, enabled: bool) -> None:
+        """Tell what it hears, or keep it to itself."""
+        self.enabled = enabled
+        self.keep()
+        if enabled:
+            self.counts.enabled += 1
+        else:
+            self.counts.disabled += 1
 
     def keep(self) -> None:
         """The client is there: the lifetime begins anew."""
@@ -138,6 +162,7 @@ class Subscription:
 
     def modify(self, terms: Terms) -> None:
         """Go on with other terms; the next cycle begins now."""
+        self.counts.modified += 1
         self.terms = terms
         self._quiet = min(self._quiet, terms.keep_alive)
         self._timer.cancel()
@@ -147,9 +172,19 @@ class Subscription:
     def give(self, owner: Owner, *, initial_values: bool) -> None:
         """Go over to another session, which is told all values if it wishes."""
         self.owner.publisher.forget(self)
+        if owner.application_uri == self.owner.application_uri:
+            self.counts.to_same_client += 1
+        else:
+            self.counts.to_other_client += 1
         self.owner = owner
         self.keep()
+        if self._tells_made:  # what was made for one session is not sent again to another
+            self.counts.discarded += len(self._sent)
+            self._sent.clear()
+            self._kept = 0
         for item in self.items.values():
+            if isinstance(item, ValueItem):
+                item.look_as(owner.sight)
             if initial_values and isinstance(item, ValueItem) and item.mode == ua.MonitoringMode.Reporting:
                 item.repeat()
 
@@ -160,6 +195,7 @@ class Subscription:
         for item in self.items.values():
             item.end()
         self.items.clear()
+        self.made_items.clear()
         self._by_node.clear()
         self._triggering.clear()
         self._ready.clear()
@@ -179,8 +215,12 @@ class Subscription:
             return
         self._timer = self._schedule()
         self._quiet -= 1
-        if self.has_more() or self._quiet <= 0:
-            self.owner.publisher.publish(self)
+        has_more = self.has_more()
+        if not has_more and not self._keeps_alive:
+            self._keeps_alive = True
+            self.counts.kept_alive += 1
+        if has_more or self._quiet <= 0:
+            self.counts.late += self.owner.publisher.publish(self)
 
     # --- what it says ---
 
@@ -194,7 +234,9 @@ class Subscription:
         message = ua.NotificationMessage(cast("ua.Counter", self._sequence), NotificationData=cast("Any", found))
         self._quiet = self.terms.keep_alive
         self.keep()
+        self.counts.messages += 1
         if found:
+            self._keeps_alive = False
             self._remember(message)
         return self._result(message)
 
@@ -232,8 +274,10 @@ class Subscription:
         Raises:
             ServiceError: it is not there.
         """
+        self.counts.republish_requests += 1
         if number not in self._sent:
             raise ServiceError(ua.StatusCodes.BadMessageNotAvailable)
+        self.counts.republished += 1
         return self._sent[number]
 
     def _take(self) -> list[ua.NotificationData]:
@@ -253,6 +297,8 @@ class Subscription:
             if not item.queue:
                 del self._ready[item.id]
         found: list[ua.NotificationData] = []
+        self.counts.values += len(values)
+        self.counts.events += len(events)
         if values:
             found.append(ua.DataChangeNotification(values))
         if events:
@@ -264,7 +310,7 @@ class Subscription:
         self._kept += _count(message)
         self._sequence = self._sequence % _LAST_SEQUENCE_NUMBER + 1
         while len(self._sent) > MOST_MESSAGES or (self._kept > MOST_KEPT and len(self._sent) > 1):
-            self.acknowledge(next(iter(self._sent)))
+            self.counts.discarded += self.acknowledge(next(iter(self._sent)))
 
     # --- what it watches ---
 
@@ -278,6 +324,9 @@ class Subscription:
         self.items[item.id] = item
         if isinstance(item, EventItem):
             self._by_node.setdefault(item.node, {})[item.id] = item
+        elif item.is_made:
+            self.made_items.add(item.id)
+            self._tells_made = True
         item.set_mode(mode)
 
     def set_mode(self, item: Item, mode: ua.MonitoringMode) -> None:
@@ -301,6 +350,9 @@ class Subscription:
         if item is None:
             return False
         item.end()
+        self.counts.overflows += item.overflows
+        self.counts.event_overflows += item.event_overflows
+        self.made_items.discard(item_id)
         self._ready.pop(item_id, None)
         self._triggering.pop(item_id, None)
         for other in self._triggering.values():

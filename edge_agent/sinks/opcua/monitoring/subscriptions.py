@@ -108,8 +108,7 @@ class Subscriptions:
         for subscription_id in some(params.SubscriptionIds):
             subscription = self._get(owner, subscription_id)
             if subscription is not None:
-                subscription.enabled = bool(params.PublishingEnabled)
-                subscription.keep()
+                subscription.enable(enabled=bool(params.PublishingEnabled))
             results.append(status(_C.BadSubscriptionIdInvalid if subscription is None else _C.Good))
         return results
 
@@ -228,6 +227,8 @@ class Subscriptions:
     def _transfer(self, owner: Owner, subscription_id: int, *, initial_values: bool) -> ua.TransferResult:
         subscription = self.subscriptions.get(subscription_id)
         code = self._refusal(owner, subscription)
+        if subscription is not None:
+            subscription.counts.transfer_requests += 1
         if subscription is None or code != _C.Good:
             return ua.TransferResult(StatusCode=status(code))
         before = subscription.owner

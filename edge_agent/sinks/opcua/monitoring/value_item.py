@@ -5,7 +5,8 @@ asyncua's take every change at any rate, copy each value deeply for each of them
 queue as the one to discard, and they say nothing of a queue that ran over.
 
 A value is looked at when it changes, not more often than the sampling interval: the first change after a pause is taken
-at once, and what changes within the interval after it is one change at its end.
+at once, and what changes within the interval after it is one change at its end. A value that is made when it is read
+tells nobody that it changed: an item looks at it once in each interval, which is a second at least.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ from .monitored_item import MonitoredItem
 MOST_QUEUED = 100
 """Values kept for an item; with it the memory of 5,000 of them is bounded."""
 MOST_SAMPLING_S = 3600.0
+LEAST_MADE_SAMPLING_S = 1.0
+"""Of a value that is made for each who looks at it."""
 _OVERFLOW = 0x480  # InfoType DataValue, and its bit Overflow (OPC 10000-4, 7.39.1)
 _REFUSED = {
     ua.StatusCodes.BadNodeIdUnknown, ua.StatusCodes.BadAttributeIdInvalid, ua.StatusCodes.BadDataEncodingInvalid,
@@ -41,7 +44,7 @@ class ValueItem(MonitoredItem[ua.DataValue, ua.MonitoredItemNotification]):
 
     __slots__ = (
         "_filter", "_handle", "_known", "_latest", "_next_s", "_range", "_sight", "_space", "_stamp", "_timer",
-        "_watched", "sampling_s",
+        "_watched", "is_made", "sampling_s",
     )  # fmt: skip
 
     def __init__(
@@ -62,6 +65,9 @@ class ValueItem(MonitoredItem[ua.DataValue, ua.MonitoredItemNotification]):
         """
         super().__init__(item_id, request, notice)
         self._watched = request.ItemToMonitor
+        self.is_made = space.is_made(wire.key(self._watched.NodeId), self._watched.AttributeId)
+        if self.is_made:
+            self.size = 1  # each is the whole of what there is to know, and long
         self._space, self._sight = space, sight
         self._handle = 0
         self._known: ua.DataValue | None = None
@@ -96,13 +102,22 @@ class ValueItem(MonitoredItem[ua.DataValue, ua.MonitoredItemNotification]):
         """
         self._take_over(asked, timestamps, publishing_s)
         self.client_handle = int(asked.ClientHandle)
-        self.resize(self.revise_size(int(asked.QueueSize)), discards_oldest=bool(asked.DiscardOldest))
+        size = 1 if self.is_made else self.revise_size(int(asked.QueueSize))
+        self.resize(size, discards_oldest=bool(asked.DiscardOldest))
 
     def repeat(self) -> None:
         """Tell the value once more, unless one waits to be told."""
         if self._known is not None and not self.queue:
             self.put(self._known)
             self._notice(self)
+
+    def look_as(self, sight: Readable) -> None:
+        """Go over to another session: what was made for the former one is not for it."""
+        self._sight = sight
+        if self.is_made and self.mode != ua.MonitoringMode.Disabled:
+            self._unwatch()
+            self.queue.clear()
+            self._watch()
 
     def told(self, entry: ua.DataValue) -> ua.MonitoredItemNotification:
         """The value with the timestamps that were asked for."""
@@ -116,10 +131,12 @@ class ValueItem(MonitoredItem[ua.DataValue, ua.MonitoredItemNotification]):
         elif self.size == 1:
             queue[0] = entry
         elif self.discards_oldest:
+            self.overflows += 1
             del queue[0]
             queue.append(entry)
             queue[0] = _overflown(queue[0])
         else:
+            self.overflows += 1
             queue[-1] = _overflown(entry)
 
     @classmethod
@@ -135,12 +152,15 @@ class ValueItem(MonitoredItem[ua.DataValue, ua.MonitoredItemNotification]):
         self._stamp = stamps(timestamps)
         asked_s = float(asked.SamplingInterval) / 1000.0
         self.sampling_s = min(asked_s, MOST_SAMPLING_S) if asked_s >= 0 else publishing_s  # NaN is not >= 0
+        if self.is_made:
+            self.sampling_s = max(self.sampling_s, LEAST_MADE_SAMPLING_S)
 
     def _watch(self) -> None:
         watched = self._watched
-        _, self._handle = self._space.add_datachange_callback(watched.NodeId, watched.AttributeId, self._changed)
         self._known, self._next_s = None, 0.0
-        self._latest = self._sight.read(wire.key(watched.NodeId), watched.AttributeId)
+        if not self.is_made:
+            _, self._handle = self._space.add_datachange_callback(watched.NodeId, watched.AttributeId, self._changed)
+            self._latest = self._sight.read(wire.key(watched.NodeId), watched.AttributeId)
         self._sample()
 
     def _unwatch(self) -> None:
@@ -162,8 +182,12 @@ class ValueItem(MonitoredItem[ua.DataValue, ua.MonitoredItemNotification]):
 
     def _sample(self) -> None:
         """Look at the value, and queue it if it differs as the filter asks."""
+        loop = asyncio.get_running_loop()
         self._timer = None
-        self._next_s = asyncio.get_running_loop().time() + self.sampling_s
+        self._next_s = loop.time() + self.sampling_s
+        if self.is_made:
+            self._timer = loop.call_at(self._next_s, self._sample)
+            self._latest = self._sight.read(wire.key(self._watched.NodeId), self._watched.AttributeId)
         value = self._latest
         if value is None:
             return

@@ -69,7 +69,7 @@ class Session(SubscribingSession):
     @property
     def sight(self) -> Sight:
         """The address space without what is not to be seen."""
-        return Sight(self._served.space, self.sees)
+        return Sight(self._served.space, self.sees, self)
 
     async def close_session(self, delete_subs: bool = True) -> None:
         """Go, and forget what was still to be read."""

@@ -14,6 +14,8 @@ import asyncio
 import secrets
 import uuid
 from collections.abc import Iterable
+from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, Protocol, cast
 
 from asyncua import ua
@@ -26,8 +28,12 @@ from asyncua.server.subscription_service import SubscriptionService
 from msgspec import Struct
 
 from .door import Door, Ending, SessionEnded
+from .request_counts import RequestCounts
 
 TOKEN_BYTES = 32
+LONGEST_TEXT = 256
+"""Of what a client says of itself: it is kept as long as the session, and shown."""
+MOST_LOCALES = 16
 
 
 class Security(Struct, frozen=True, kw_only=True):
@@ -44,8 +50,42 @@ class Carrier(Protocol):
     def security(self) -> Security:
         """Of its channel."""
 
+    @property
+    def policy_uri(self) -> str:
+        """Of its channel's security policy."""
+
     def let_go(self, session: LivingSession, code: int) -> None:
         """The session's requests come by it no longer; those that wait are answered with this status code."""
+
+
+class Introduction(Struct, frozen=True, kw_only=True):
+    """What a client said of itself and of the server when it asked for a session; texts as long as `LONGEST_TEXT`."""
+
+    at: datetime
+    session_name: str = ""
+    client: ua.ApplicationDescription
+    server_uri: str = ""
+    endpoint_url: str = ""
+
+    @classmethod
+    def of(cls, params: ua.CreateSessionParameters) -> Introduction:
+        """By the parameters of CreateSession."""
+        client = params.ClientDescription
+        return cls(
+            at=datetime.now(UTC),
+            session_name=_short(params.SessionName),
+            client=ua.ApplicationDescription(
+                ApplicationUri=cast("ua.String", _short(client.ApplicationUri)),
+                ProductUri=cast("ua.String", _short(client.ProductUri)),
+                ApplicationName=ua.LocalizedText(
+                    Text=cast("ua.String", _short(client.ApplicationName.Text)),
+                    Locale=cast("ua.String", _short(client.ApplicationName.Locale) or None),
+                ),
+                ApplicationType=client.ApplicationType,
+            ),
+            server_uri=_short(params.ServerUri),
+            endpoint_url=_short(params.EndpointUrl),
+        )
 
 
 class LivingSession(InternalSession):
@@ -76,6 +116,10 @@ class LivingSession(InternalSession):
         self.auth_token = ua.NodeId(cast("Any", secrets.token_bytes(TOKEN_BYTES)), cast("ua.Int16", 0))
         self.carrier: Carrier | None = None
         self.most_response_bytes = 0
+        self.requests = RequestCounts()
+        self.introduction: Introduction | None = None
+        self.locales: tuple[str, ...] = ()
+        self.policy_uri = ""
         self._first_security: Security | None = None
         self._door = door
         self._begun = False
@@ -90,6 +134,7 @@ class LivingSession(InternalSession):
         """CreateSession."""
         self.carrier, self._first_security = carrier, carrier.security
         self.most_response_bytes = params.MaxResponseMessageSize or 0
+        self.introduction, self.policy_uri = Introduction.of(params), carrier.policy_uri
         # Certificates are checked with the channel's, which a client cannot leave out.
         params.ClientCertificate = cast("Any", None)
         result = await self.create_session(params, sockname)
@@ -132,6 +177,7 @@ class LivingSession(InternalSession):
         if self.is_activated() and user.name != self.user.name:
             raise ServiceError(ua.StatusCodes.BadIdentityChangeNotSupported)
         former, self.carrier = self.carrier, carrier
+        self.policy_uri = carrier.policy_uri
         if former is not None and former is not carrier:
             former.let_go(self, ua.StatusCodes.BadSecureChannelClosed)
         self.user = user
@@ -142,6 +188,15 @@ class LivingSession(InternalSession):
         result = ua.ActivateSessionResult()
         result.ServerNonce = cast("ua.ByteString", self.nonce)
         return result
+
+    @property
+    def security(self) -> Security | None:
+        """Of every channel that it may be used over; ``None`` before it has begun."""
+        return self._first_security
+
+    def take_locales(self, wanted: Iterable[str]) -> None:
+        """Remember which languages its client would like, the most wanted first."""
+        self.locales = tuple(_short(locale) for locale in islice(wanted, MOST_LOCALES))
 
     async def close_session(self, delete_subs: bool = True) -> None:
         """End; its connection need not."""
@@ -165,6 +220,8 @@ class LivingSession(InternalSession):
         )
 
 
+def _short(text: str | None) -> str:
+    return (text or "")[:LONGEST_TEXT]
 
 
 def sessions_of(server: InternalServer) -> list[LivingSession]:

@@ -26,6 +26,16 @@ MACHINES = 13
 Callback = Callable[[int, ua.DataValue], Awaitable[None]]
 
 
+class Viewer(Protocol):
+    """A session that reads, as far as the maker of a value has to know."""
+
+    session_id: ua.NodeId
+
+
+Maker = Callable[[Viewer], ua.DataValue]
+"""Makes a value for whoever reads it."""
+
+
 class Branch(Protocol):
     """Some nodes, and where their values are kept."""
 
@@ -88,6 +98,7 @@ class AddressSpace:
         self.models = Models(nodeset)
         self._branches: dict[str, Branch] = {}
         self._written: dict[tuple[Key, int], ua.DataValue] = {}
+        self._makers: dict[Key, Maker] = {}
         self._watches: dict[tuple[Key, int], dict[int, Callback]] = {}
         self._handles: dict[int, tuple[Key, int]] = {}
         self._last_handle = 0
@@ -131,8 +142,10 @@ class AddressSpace:
         """Every node there is."""
         return chain.from_iterable(branch.keys() for branch in (self.models, *self._branches.values()))
 
-    def read(self, node: Key, which: int = ua.AttributeIds.Value) -> ua.DataValue:
-        """One attribute."""
+    def read(self, node: Key, which: int = ua.AttributeIds.Value, *, viewer: Viewer | None = None) -> ua.DataValue:
+        """One attribute; a value that is made when it is read is denied to whoever does not say who it is for."""
+        if self.is_made(node, which):
+            return _bad(ua.StatusCodes.BadUserAccessDenied) if viewer is None else self._makers[node](viewer)
         branch = self.branch(node)
         row = branch.find(node) if branch else None
         if branch is None or row is None:
@@ -150,6 +163,19 @@ class AddressSpace:
     def hold(self, node: Key, value: ua.DataValue, which: int = ua.AttributeIds.Value) -> None:
         """Hold a value before anybody can watch."""
         self._written[node, int(which)] = value
+
+    def make(self, node: Key, maker: Maker, *, sampling_ms: float) -> None:
+        """Have a variable's value made when it is read, for the session that reads it.
+
+        Nobody is told that it changed: who watches it looks again, every ``sampling_ms`` at most.
+        """
+        self._makers[node] = maker
+        slowest = ua.DataValue(ua.Variant(sampling_ms, ua.VariantType.Double))
+        self.hold(node, slowest, ua.AttributeIds.MinimumSamplingInterval)
+
+    def is_made(self, node: Key, which: int = ua.AttributeIds.Value) -> bool:
+        """Is this attribute one that is made when it is read."""
+        return which == ua.AttributeIds.Value and node in self._makers
 
     def state(self, node: Key, value: ua.Variant) -> None:
         """Hold a value that is true from now on."""

@@ -8,7 +8,7 @@ from typing import Protocol
 from asyncua import ua
 
 from . import wire
-from .address_space import MACHINES, AddressSpace
+from .address_space import MACHINES, AddressSpace, Viewer
 from .nodeset import Key, Nodeset, Reference, Row
 
 
@@ -28,10 +28,14 @@ class Readable(Protocol):
 
 
 class Sight:
-    """An address space without the nodes that must not be seen: they answer as nodes that do not exist."""
+    """An address space without the nodes that must not be seen: they answer as nodes that do not exist.
 
-    def __init__(self, space: AddressSpace, sees: Callable[[Key], bool]) -> None:
+    Values that are made when they are read are made for ``viewer``; without one they are denied.
+    """
+
+    def __init__(self, space: AddressSpace, sees: Callable[[Key], bool], viewer: Viewer | None = None) -> None:
         self.nodeset = space.nodeset
+        self.viewer = viewer
         self.sees = sees
         self._space = space
 
@@ -48,7 +52,7 @@ class Sight:
     def read(self, node: Key, which: int = ua.AttributeIds.Value) -> ua.DataValue:
         """One attribute."""
         if self.sees(node):
-            return self._space.read(node, which)
+            return self._space.read(node, which, viewer=self.viewer)
         return ua.DataValue(ua.Variant(None, ua.VariantType.Null), wire.status(ua.StatusCodes.BadNodeIdUnknown))
 
 

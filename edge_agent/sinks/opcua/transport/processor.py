@@ -22,13 +22,14 @@ from asyncua.ua.ua_binary import Primitives, nodeid_from_binary, struct_from_bin
 
 from ..monitoring.publishing import PublishRequest
 from ..security.users import LogInRefused, Reader
+from ..sessions.request_counts import RequestCounts
 from ..sessions.session_life import LivingSession, Security, make_room, make_room_for
 from ..sessions.subscribing import SubscribingSession
 from .channel import BROKEN, Channel, ChannelFault, request_number
 from .counted_buffer import CountedBuffer
 from .discovery import find_servers, get_endpoints
 from .reception import Reception
-from .services import READS_SMALL, SESSION_SERVICES, Asked, Decode, Response, decoder, number_of
+from .services import COUNTED, READS_SMALL, SESSION_SERVICES, Asked, Decode, Response, decoder, number_of
 from .user_token import read_token
 from .witness import Opening, Witness
 
@@ -64,6 +65,8 @@ class Request:
         self.handle = header.RequestHandle
         self.token = header.AuthenticationToken
         self.timeout_ms = header.TimeoutHint
+        self.service: str | None = None
+        self.counts: RequestCounts | None = None
         self.audit_entry_id = header.AuditEntryId or ""
 
 
@@ -96,6 +99,11 @@ class Processor:
         """Of the channel."""
         policy = self.channel.security_policy
         return Security(certificate=self.channel.client_certificate, mode=policy.Mode)
+
+    @property
+    def policy_uri(self) -> str:
+        """Of the channel's security policy."""
+        return str(self.channel.security_policy.URI)
 
     async def process(self, header: ua.Header, body: Buffer) -> bool:
         """Answer one chunk; false if the client says goodbye.
@@ -203,6 +211,7 @@ class Processor:
             request = Request(number=request_number(message), header=struct_from_binary(ua.RequestHeader, body))
         except BROKEN as error:
             raise ChannelFault(ua.StatusCodes.BadDecodingError, "a request without a header") from error
+        self._count(kind, request)
         try:
             response = await self._answer(kind.Identifier if kind.NamespaceIndex == 0 else None, request, body)
         except (ServiceError, ua.UaStatusCodeError) as error:
@@ -218,6 +227,14 @@ class Processor:
         else:
             if response is not None:
                 self._send(request, response)
+
+    def _count(self, kind: ua.NodeId, request: Request) -> None:
+        """Of the session that it names, whatever becomes of it."""
+        session = self._server.lookup_external_session(request.token)
+        if isinstance(session, LivingSession):
+            request.counts = session.requests
+            request.service = COUNTED.get(cast("int", kind.Identifier)) if kind.NamespaceIndex == 0 else None
+            request.counts.receive(request.service)
 
     async def _answer(self, kind: object, request: Request, body: CountedBuffer) -> Response:
         own = self._services.get(kind)
@@ -321,6 +338,7 @@ class Processor:
         if token.name is not None:  # anonymous clients are not one user
             await make_room_for(user, session, most=self._reception.limits.max_sessions_per_user)
         result = session.admit(user, self)
+        session.take_locales(asked.LocaleIds or [])
         if session not in self._sessions:
             self._sessions.append(session)
         self._revise_limit()
@@ -361,6 +379,8 @@ class Processor:
         self.channel.largest_message_bytes = most if self.activated else min(most, UNKNOWN_MESSAGE_BYTES)
 
     def _refuse(self, request: Request, code: int) -> None:
+        if request.counts is not None:
+            request.counts.refuse(request.service, code)
         fault = ua.ServiceFault()
         fault.ResponseHeader.ServiceResult = ua.StatusCode(cast("ua.UInt32", code))
         self._send(request, fault)

@@ -14,6 +14,7 @@ from asyncua.common.utils import Buffer
 from asyncua.ua.ua_binary import struct_from_binary
 from msgspec import Struct
 
+from ..sessions.request_counts import SERVICES
 from ..sessions.subscribing import SubscribingSession
 
 READS_SMALL = 2_000
@@ -41,6 +42,10 @@ class SessionService(Struct, frozen=True, kw_only=True):
 def number_of(name: str) -> int:
     """What a request's encoding is known by in namespace 0."""
     return int(getattr(ua.ObjectIds, f"{name}Request_Encoding_DefaultBinary"))
+
+
+COUNTED: Mapping[int, str] = {number_of(name): name for name in SERVICES}
+"""Services that a session counts, also those that there are not here."""
 
 
 def decoder(name: str) -> Decode:
