@@ -364,6 +364,10 @@ class Subscription:
                 del self._by_node[item.node]
         return True
 
+    def watches(self, node: ua.NodeId) -> bool:
+        """Has it an item that is told of a node's events."""
+        return node in self._by_node
+
     def report(self, occurrence: Occurrence, notifiers: Iterable[ua.NodeId]) -> None:
         """Tell the items of these nodes of an event."""
         for node in notifiers:
