@@ -35,7 +35,6 @@ LEFT_OUT = {
     "0:32530": "Quantities: none are defined; units are UNECE's",
     "0:32637": "DefaultHAConfiguration: values have no history",
     "0:32754": "DefaultHEConfiguration: it would have to say what the journal holds and since when, which changes",
-    "0:12885": "EstimatedReturnTime: the server does not know when it will be back",
     "0:15004": "UrisVersion: sessionless services are not there",
     "0:17634": "LocalTime: all times are UTC, and the time zone is nobody's concern here",
     "0:11492": "GetMonitoredItems: not implemented by asyncua",
@@ -49,8 +48,6 @@ LEFT_OUT = {
     "0:11702": "MaxArrayLength: no limit of its own, which is said by its absence",
     "0:11703": "MaxStringLength: the same",
     "0:12911": "MaxByteStringLength: the same",
-    "0:24097": "MaxMonitoredItems: the same",
-    "0:24104": "MaxMonitoredItemsPerSubscription: the same",
     # OperationLimits: one that is shown must not be 0
     "0:11711": "MaxNodesPerRegisterNodes: no limit",
     "0:11713": "MaxNodesPerNodeManagement: every change is refused",

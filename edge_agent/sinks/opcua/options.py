@@ -31,7 +31,8 @@ class Limits(Struct, frozen=True, kw_only=True):
     """How much clients may take, so that a small computer serves those it has whatever others do.
 
     ``activation_timeout_s`` is how long a connection may take to an activated session. ``max_message_bytes`` is the
-    longest request. The last two are per session.
+    longest request. ``max_subscriptions`` and ``max_monitored_items`` are per session, ``max_total_monitored_items`` of
+    all sessions together.
     """
 
     max_connections: int = 32
@@ -40,6 +41,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     max_sessions_per_user: int = 10
     max_subscriptions: int = 64
     max_monitored_items: int = 5000
+    max_total_monitored_items: int = 20_000
 
 
 class OpcUaOptions(Struct, frozen=True, kw_only=True):

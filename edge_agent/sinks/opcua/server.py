@@ -32,6 +32,7 @@ from .space.address_space import AddressSpace
 from .space.namespaces import application_uri, namespaces
 from .space.nodeset import Nodeset
 from .status import server_object
+from .status.service_level import ServiceLevel
 from .transport.counted_buffer import bound_decoding
 from .transport.listener import Listener
 from .transport.reception import Reception
@@ -97,21 +98,26 @@ class OpcUaSink:
         Raises:
             UnavailableError: a port is taken.
         """
+        began_s = asyncio.get_running_loop().time()
         self.port = self._free_port()
         space, machine_type = await asyncio.to_thread(_load_models)
-        inner = InnerServer(space, policies.Nobody(), limits=self._options.limits)
+        inner = InnerServer(space, policies.Nobody(), limits=self._options.limits, names=self._access.users.names)
         mirror = Mirror(space, machine_type, inner.events)
         inner.served.mes_ids_of = mirror.mes_ids_of
         if self._journal is not None:
             JobMethods(self._journal).serve(inner.methods)
             inner.remember(self._journal, machines_at=mirror.machines_at, name_of=mirror.name_of)
         server = await self._prepare(inner, space)
+        level = ServiceLevel(space, recorded=self._recorded)
+        started_in_s = 0.0
         heartbeat = self._health.register("OPC UA endpoint", deadline_s=_DEADLINE_S)
         listener = self._listener(server, inner.served.door)
         try:
             with store.watch() as watch:
                 await mirror.follow(store, watch)
+                await level.follow(store)
                 await self._listen(server, listener)
+                started_in_s = asyncio.get_running_loop().time() - began_s
                 log.info("OPC UA endpoint: %s", self.url)
                 self.ready.set()
                 self.settled.set()
@@ -123,14 +129,19 @@ class OpcUaSink:
                         pass
                     else:
                         await mirror.follow(store, watch)
+                    await level.follow(store)
                     await self._access.look_after(server)
                     heartbeat.beat()
         finally:
             self._health.forget("OPC UA endpoint")
-            await shutdown.announce(inner)
+            await shutdown.announce(inner, started_in_s=started_in_s)
             await listener.close()
             self._access.users.close()
             await server.stop()
+
+    def _recorded(self) -> bool:
+        """Is what happens safe on the disk; without a journal nothing is promised."""
+        return self._journal is None or self._journal.status.durable
 
     async def _prepare(self, inner: InnerServer, space: AddressSpace) -> Server:
         server = Server(iserver=inner)

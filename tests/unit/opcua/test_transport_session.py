@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from datetime import UTC, datetime
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -400,44 +399,3 @@ async def test_a_client_that_lost_its_connection_makes_room_for_itself(secured: 
             request.Parameters.RequestedPublishingInterval = 1000
             await client.ask(request)
         await asyncio.sleep(0.05)
-
-
-# --- the end ---
-
-
-async def test_clients_are_told_that_the_server_stops(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, anonymous=True)
-    async with AsyncExitStack() as stack:
-        running = await stack.enter_async_context(AsyncExitStack())
-        await running.enter_async_context(bench.running())
-        client = await stack.enter_async_context(connected(bench.sink.port))
-        await client.log_in()
-        subscribe = ua.CreateSubscriptionRequest()
-        subscribe.Parameters.RequestedPublishingInterval = 60_000
-        subscribe.Parameters.PublishingEnabled = True
-        await client.ask(subscribe)
-        for _ in range(3):
-            await client.send(client.message(ua.PublishRequest()))
-        stopping = asyncio.create_task(running.aclose())
-        told: list[Any] = []
-        while not any(_ended(response) for response in told):
-            told.append(await client.answer())
-        assert await client.read(2259) == ua.ServerState.Shutdown
-        assert await client.read(2992) == 1
-        assert "stops" in (await client.read(2993)).Text
-        with pytest.raises(EndedError, match="BadShutdown"):
-            await _answers(client)
-        await stopping
-
-
-async def _answers(client: WireClient) -> None:
-    while True:
-        await client.answer()
-
-
-def _ended(response: Any) -> bool:
-    changes = getattr(response, "Parameters", None)
-    notifications = changes.NotificationMessage.NotificationData if changes else []
-    return any(
-        isinstance(each, ua.StatusChangeNotification) and each.Status.name == "BadShutdown" for each in notifications
-    )

@@ -31,7 +31,7 @@ class ItemServices:
         *,
         supertypes: Supertypes,
         find: Callable[[Owner, int], Subscription],
-        room: Callable[[Owner], int],
+        room: Callable[[Owner, int], int],
     ) -> None:
         """Make them.
 
@@ -39,7 +39,7 @@ class ItemServices:
             space: what is watched.
             supertypes: of a type, for event filters.
             find: a session's subscription by its id.
-            room: how many more items a session may have.
+            room: how many more items a session may have that wants so many.
         """
         self._space = space
         self._supertypes = supertypes
@@ -50,9 +50,10 @@ class ItemServices:
         """Watch."""
         subscription = self._find(owner, params.SubscriptionId)
         timestamps = _wanted(params.TimestampsToReturn)
-        room, sight = self._room(owner), owner.sight
+        requests = some(params.ItemsToCreate)
+        room, sight = self._room(owner, len(requests)), owner.sight
         results = []
-        for request in some(params.ItemsToCreate):
+        for request in requests:
             results.append(self._create(subscription, request, sight, timestamps, has_room=room > 0))
             room -= results[-1].StatusCode.is_good()
         return results

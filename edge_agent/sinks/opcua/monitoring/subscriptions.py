@@ -6,7 +6,7 @@ In place of asyncua's SubscriptionService, which
 * ignores what ModifySubscription asks for (https://github.com/FreeOpcUa/opcua-asyncio/issues/298), and takes any
   publishing interval, lifetime and keep-alive, among them NaN and a lifetime that is over before the first keep-alive;
 * says Good of an acknowledged message that never was, and answers Republish with an empty message for one;
-* has no limit of subscriptions or items for one session;
+* has no limit of subscriptions or items for one session, nor a share for each user of what all have together;
 * keeps a subscription that expired waiting for requests for ever, and never says that it did
   (https://github.com/FreeOpcUa/opcua-asyncio/issues/1774).
 
@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import cast
 
 from asyncua import ua
@@ -25,10 +26,12 @@ from asyncua.common.utils import ServiceError
 
 from ..events.event_filter import Occurrence, Supertypes
 from ..options import Limits
+from ..security.names import ANONYMOUS
 from ..space.address_space import AddressSpace
 from ..space.wire import status
 from .item_services import ItemServices, some
 from .publishing import PublishRequest
+from .shares import User, room, share
 from .subscription import Owner, Subscription, Terms
 
 log = logging.getLogger(__name__)
@@ -38,8 +41,6 @@ MaySee = Callable[[ua.NodeId, str], bool]
 
 REQUESTS_BESIDE = 10
 """Publish requests that may wait beside one for each subscription."""
-ANONYMOUS = "anonymous"
-"""The name of users that have none."""
 _C = ua.StatusCodes
 
 
@@ -53,38 +54,33 @@ class Subscriptions:
         supertypes: Supertypes,
         limits: Limits,
         most: Callable[[], int],
+        users: Callable[[], Collection[User]] = tuple,
     ) -> None:
         """None yet.
 
         Args:
             space: what is watched.
             supertypes: of a type, for event filters.
-            limits: of subscriptions, and of the items in all subscriptions, of one session.
+            limits: of subscriptions, and of the items in all subscriptions, of one session; of the items of all.
             most: subscriptions of all sessions together; asked each time.
+            users: the names of those who may log in, each of whom has a share; asked each time.
         """
         self.subscriptions: dict[int, Subscription] = {}
-        self.ever_made = 0
         self.items = ItemServices(space, supertypes=supertypes, find=self.find, room=self._room)
         self.per_session = limits.max_subscriptions
-        self._items_per_session = limits.max_monitored_items
+        self.items_per_session = limits.max_monitored_items
+        self.most_items = limits.max_total_monitored_items
         self._most = most
+        self._users = users
 
     async def report(self, occurrence: Occurrence, notifiers: Iterable[ua.NodeId], *, machine_id: str) -> None:
         """Tell every subscriber of any of these nodes who may see the machine; one that fails keeps no other waiting.
 
         An item watches one node, so it is told once if each node is named once.
         """
-        self.tell(occurrence, notifiers, to=lambda owner: owner.sees_machine(machine_id))
-
-    def is_heard(self, node: ua.NodeId, *, by: Callable[[Owner], bool]) -> bool:
-        """Does any of these sessions watch the events of a node."""
-        return any(each.watches(node) and by(each.owner) for each in self.subscriptions.values())
-
-    def tell(self, occurrence: Occurrence, notifiers: Iterable[ua.NodeId], *, to: Callable[[Owner], bool]) -> None:
-        """Tell every subscriber of any of these nodes whose session may hear of it."""
         notifiers = tuple(notifiers)
         for subscription in list(self.subscriptions.values()):
-            if to(subscription.owner):
+            if subscription.owner.sees_machine(machine_id):
                 try:
                     subscription.report(occurrence, notifiers)
                 except Exception:
@@ -94,12 +90,12 @@ class Subscriptions:
 
     def create(self, owner: Owner, params: ua.CreateSubscriptionParameters) -> ua.CreateSubscriptionResult:
         """Begin a subscription."""
-        if not self._has_room() or len(self._of(owner)) >= self.per_session:
+        full = len(self._of(owner)) >= self.per_session
+        if full or not self._make_room(owner.user.name, 1, lambda _: 1, self._most()):
             raise ServiceError(_C.BadTooManySubscriptions)
         terms = Terms.revise(params)
         made = Subscription(self._new_id(), owner, terms, enabled=bool(params.PublishingEnabled), expired=self._expired)
         self.subscriptions[made.id] = made
-        self.ever_made += 1
         return ua.CreateSubscriptionResult(cast("ua.IntegerId", made.id), *_revised(terms))
 
     def modify(self, owner: Owner, params: ua.ModifySubscriptionParameters) -> ua.ModifySubscriptionResult:
@@ -164,6 +160,19 @@ class Subscriptions:
             self._drop(subscription)
         owner.publisher.dismiss(_C.BadSessionClosed)
 
+    def speak(self, owner: Owner) -> None:
+        """Have the session's subscriptions tell at once what they have to."""
+        for subscription in self._of(owner):
+            if subscription.has_more():
+                owner.publisher.publish(subscription)
+
+    def halt(self, owner: Owner) -> None:
+        """The server stops: the session's subscriptions end, and it is told so."""
+        for subscription in self._of(owner):
+            self._drop(subscription)
+            owner.publisher.notify(subscription.farewell(_C.BadShutdown))
+        owner.publisher.dismiss(_C.BadServerHalted)
+
     # --- inside ---
 
     def find(self, owner: Owner, subscription_id: int) -> Subscription:
@@ -185,18 +194,36 @@ class Subscriptions:
         found = self.subscriptions.get(subscription_id)
         return found if found is not None and found.owner is owner else None
 
-    def _room(self, owner: Owner) -> int:
-        """How many more items the session may have."""
-        return self._items_per_session - sum(len(each.items) for each in self._of(owner))
+    def _room(self, owner: Owner, wanted: int) -> int:
+        """How many more items the session may have, if it wants so many."""
+        own = self._session_room(owner)
+        return min(
+            own, self._make_room(owner.user.name, min(wanted, own), lambda each: len(each.items), self.most_items)
+        )
 
-    def _has_room(self) -> bool:
-        """Is there room for one more; if need be, the oldest of those whose sessions have ended makes it."""
-        if len(self.subscriptions) >= self._most():
-            left = next((each for each in self.subscriptions.values() if each.owner.is_closed), None)
-            if left is None:
-                return False
-            self._drop(left)
-        return True
+    def _session_room(self, owner: Owner) -> int:
+        return self.items_per_session - sum(len(each.items) for each in self._of(owner))
+
+    def _make_room(self, user: User, wanted: int, size: Callable[[Subscription], int], most: int) -> int:
+        """How much more a user may have; subscriptions whose sessions have ended give way for it, the oldest first.
+
+        What another user has within its share is not touched: to end it would help nobody, for it is kept for that one.
+        """
+        users = self._users()
+        each = share(most, users)
+        while True:
+            held: Counter[User] = Counter()
+            for subscription in self.subscriptions.values():
+                held[subscription.owner.user.name] += size(subscription)
+            found = room(user, held=held, users=users, most=most)
+            loose = {name for name, has in held.items() if name == user or has > each}
+            left = (one for one in self._left_behind() if size(one) and one.owner.user.name in loose)
+            if found >= wanted or (oldest := next(left, None)) is None:
+                return found
+            self._drop(oldest)
+
+    def _left_behind(self) -> list[Subscription]:
+        return [each for each in self.subscriptions.values() if each.owner.is_closed]
 
     def _new_id(self) -> int:
         """One that nobody guesses."""
@@ -258,7 +285,7 @@ class Subscriptions:
             return _C.BadUserAccessDenied
         if len(self._of(owner)) >= self.per_session:
             return _C.BadTooManySubscriptions
-        return _C.BadTooManyMonitoredItems if len(subscription.items) > self._room(owner) else _C.Good
+        return _C.BadTooManyMonitoredItems if len(subscription.items) > self._session_room(owner) else _C.Good
 
 
 def _revised(terms: Terms) -> tuple[ua.Duration, ua.Counter, ua.Counter]:

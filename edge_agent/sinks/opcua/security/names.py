@@ -1,7 +1,9 @@
-"""How users of MES instances are called."""
+"""How users are called whose name nobody chose."""
 
 from __future__ import annotations
 
+ANONYMOUS = "anonymous"
+"""The name of users that have none."""
 _PREFIX = "mes-"
 
 

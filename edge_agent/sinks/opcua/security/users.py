@@ -25,7 +25,7 @@ from ....errors import UnavailableError
 from ..options import OpcUaOptions
 from .attempts import Attempts, Count
 from .credentials import Credentials
-from .names import mes_user
+from .names import ANONYMOUS, mes_user
 from .passwords import matches
 
 log = logging.getLogger(__name__)
@@ -99,6 +99,12 @@ class Users:
         self._last_hashes: dict[str, str] = {}
         self._complaint = ""
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="passwords")
+
+    def names(self) -> frozenset[str]:
+        """Everybody who may log in now; those who need no name are one."""
+        options = self._options()
+        unnamed = [ANONYMOUS] if options.anonymous else []
+        return frozenset((*unnamed, *(user.name for user in options.users), *map(mes_user, options.mes_ids)))
 
     async def prepare(self) -> None:
         """Make the passwords of new MES instances.
@@ -198,7 +204,7 @@ class Users:
     def _anonymous(self) -> Reader:
         if not self._options().anonymous:
             raise LogInRefused("nobody is let in without a name")
-        return Reader(name="anonymous")
+        return Reader(name=ANONYMOUS)
 
     def _accounts(self) -> dict[str, _Account]:
         """Everybody who may log in now."""

@@ -6,7 +6,7 @@ that would is among `services`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from asyncua import Node, ua
@@ -30,7 +30,22 @@ from .session import Served, Session
 class InnerServer(InternalServer):
     """What `asyncua.Server` serves."""
 
-    def __init__(self, space: AddressSpace, users: UserManager, *, limits: Limits) -> None:
+    def __init__(
+        self,
+        space: AddressSpace,
+        users: UserManager,
+        *,
+        limits: Limits,
+        names: Callable[[], Collection[str]] = tuple,
+    ) -> None:
+        """Make it.
+
+        Args:
+            space: what it serves.
+            users: asyncua's own way of logging in.
+            limits: of its sessions.
+            names: of those who may log in, each of whom has a share of what all have together; asked each time.
+        """
         super().__init__(user_manager=users)
         self.method_service.stop()
         given: Any = space  # asyncua's annotations name its own classes; what it calls is tested
@@ -40,7 +55,11 @@ class InnerServer(InternalServer):
         self.served = Served(space, self.methods)
         self._supertypes = _supertypes(space)
         self.events = Subscriptions(
-            space, supertypes=self._supertypes, limits=limits, most=lambda: self.max_subscriptions
+            space,
+            supertypes=self._supertypes,
+            limits=limits,
+            most=lambda: self.max_subscriptions,
+            users=names,
         )
         subscriptions: Any = self.events
         self.subscription_service = subscriptions

@@ -28,6 +28,9 @@ _DIAGNOSTICS = (
 _UNSUPPORTED = (11193, 11196, 11197, 11198, 11199, 11200, 11275, 11281, 11282, 11283, 11502, 19091)
 """HistoryServerCapabilities: values have no history, and nobody changes that of events."""
 
+_NO_DATE = datetime(1601, 1, 1, tzinfo=UTC)
+"""Null, on the wire."""
+
 _T = ua.VariantType
 _Facts = Mapping[int, tuple[_T, object]]
 
@@ -35,7 +38,6 @@ _Facts = Mapping[int, tuple[_T, object]]
 def _facts() -> _Facts:
     """What is true of any of these servers, by the identifier in namespace 0."""
     return {
-        2267: (_T.Byte, 255),  # ServiceLevel
         2269: (_T.String, []),  # ServerProfileArray: none was certified
         2271: (_T.String, ["en"]),  # LocaleIdArray
         2272: (_T.Double, 0.0),  # MinSupportedSampleRate: by exception
@@ -54,6 +56,7 @@ def _facts() -> _Facts:
         11712: (_T.UInt32, limits.PATHS_PER_TRANSLATE),
         11714: (_T.UInt32, limits.ITEMS_PER_CALL),
         12166: (_T.UInt32, history.MOST_NODES),
+        12885: (_T.DateTime, _NO_DATE),  # EstimatedReturnTime: null while the server runs
         24099: (_T.UInt32, event_filter.MAX_SELECT_CLAUSES),
         24100: (_T.UInt32, content_filter.MAX_ELEMENTS),
         **dict.fromkeys(_UNSUPPORTED, (_T.Boolean, False)),
@@ -67,7 +70,9 @@ def _facts_of(iserver: InnerServer) -> _Facts:
     return {
         24095: (_T.UInt32, iserver.max_connections),  # MaxSessions
         24096: (_T.UInt32, iserver.max_subscriptions),
+        24097: (_T.UInt32, iserver.events.most_items),
         24098: (_T.UInt32, min(iserver.events.per_session, iserver.max_subscriptions)),
+        24104: (_T.UInt32, min(iserver.events.items_per_session, iserver.events.most_items)),
         31916: (_T.UInt32, value_item.MOST_QUEUED),  # of events a burst more is kept
         2737: (_T.UInt16, continuation.PER_SESSION if remembers else 0),  # MaxHistoryContinuationPoints
         11242: (_T.Boolean, remembers),  # AccessHistoryEventsCapability
