@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -28,13 +28,17 @@ TEMPERATURE = of_machine("Monitoring/Process/BedTemperature/AnalogSignal")
 TEXT = of_machine("Source/State")
 
 
-def service(space: AddressSpace, *, most: int = 128, limits: Limits | None = None) -> Subscriptions:
+def service(
+    space: AddressSpace, *, most: int = 128, limits: Limits | None = None, users: Collection[str] = ()
+) -> Subscriptions:
     """All subscriptions on an address space."""
 
     def supertypes(node: ua.NodeId) -> Any:
         return map(node_id, space.nodeset.supertypes(key(node))[1:])
 
-    return Subscriptions(space, supertypes=supertypes, limits=limits or Limits(), most=lambda: most)
+    return Subscriptions(
+        space, supertypes=supertypes, limits=limits or Limits(), most=lambda: most, users=lambda: users
+    )
 
 
 def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -93,7 +97,7 @@ class Session:
             self.publish()
         return made
 
-    def publish(self, *acknowledged: tuple[int, int], expires_s: float | None = None) -> None:
+    def publish(self, *acknowledged: tuple[int, int], expires_s: float | None = None, handle: int = 0) -> None:
         """Send a Publish request."""
         acks = [
             ua.SubscriptionAcknowledgement(cast("ua.IntegerId", one), cast("ua.Counter", number))
@@ -104,6 +108,7 @@ class Session:
             refuse=lambda code: self.refused.append(name(code)),
             is_gone=lambda: self.gone,
             expires_s=expires_s,
+            handle=handle,
         )
         self.of.publish(self, acks, request)
 

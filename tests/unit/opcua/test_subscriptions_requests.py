@@ -47,6 +47,25 @@ def test_a_request_that_nobody_can_answer_is_refused(space: AddressSpace) -> Non
     run(main)
 
 
+def test_a_client_cancels_its_requests_by_their_handle(space: AddressSpace) -> None:
+    async def main() -> None:
+        of = service(space)
+        session, other = Session(of, space), Session(of, space)
+        session.begin(100)
+        other.begin(100)
+        other.publish(handle=7)
+        for handle in (7, 8, 7):
+            session.publish(handle=handle)
+        assert session.publisher.cancel(9) == 0
+        assert session.publisher.cancel(7) == 2
+        assert session.refused == ["BadRequestCancelledByClient"] * 2
+        assert session.publisher.cancel(7) == 0
+        await asyncio.sleep(0.11)
+        assert (len(session.told), len(other.told), other.refused) == (1, 1, [])
+
+    run(main)
+
+
 def test_a_request_whose_time_is_over_is_not_used(space: AddressSpace) -> None:
     async def main() -> None:
         session = Session(service(space), space)

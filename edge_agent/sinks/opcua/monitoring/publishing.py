@@ -27,6 +27,8 @@ class PublishRequest:
     answer: Callable[[ua.PublishResult], None]
     refuse: Callable[[int], None]
     is_gone: Callable[[], bool] = lambda: False
+    handle: int = 0
+    """What the client calls it by, to cancel it."""
     expires_s: float | None = None
     """By the loop's clock."""
     results: list[ua.StatusCode] = field(default_factory=list)
@@ -92,6 +94,14 @@ class Publisher:
         """Refuse every request: nothing is left to answer them."""
         while self._requests:
             _refuse(self._requests.popleft(), code)
+
+    def cancel(self, handle: int) -> int:
+        """Refuse the requests that the client calls so; how many there were."""
+        meant = [request for request in self._requests if request.handle == handle]
+        self._requests = deque(request for request in self._requests if request.handle != handle)
+        for request in meant:
+            _refuse(request, ua.StatusCodes.BadRequestCancelledByClient)
+        return len(meant)
 
     def _serve(self) -> None:
         while self._notices or self._late:

@@ -111,6 +111,10 @@ class SubscribingSession(LivingSession):
         """Have items that only sample speak when another has something to tell."""
         return self.subscriptions.items.link(self, params)
 
+    def cancel(self, handle: int) -> int:
+        """Have requests answered that wait; only those of Publish do. How many there were."""
+        return self.publisher.cancel(handle)
+
     def take_publish_request(self, params: ua.PublishParameters, request: PublishRequest) -> None:
         """Publish: answered when there is something to tell.
 

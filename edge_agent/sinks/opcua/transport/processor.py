@@ -369,6 +369,7 @@ class Processor:
             answer=lambda result: self._send(request, ua.PublishResponse(Parameters=result)),
             refuse=lambda code: self._refuse(request, code),
             is_gone=lambda: self._closed,
+            handle=int(request.handle),
             expires_s=now_s + request.timeout_ms / 1000 if request.timeout_ms else None,
         )
         session.take_publish_request(asked, waiting)

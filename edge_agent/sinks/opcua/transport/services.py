@@ -140,6 +140,11 @@ async def _set_monitoring_mode(session: SubscribingSession, asked: Asked) -> Res
     return ua.SetMonitoringModeResponse(Parameters=ua.SetMonitoringModeResult(Results=results))
 
 
+async def _cancel(session: SubscribingSession, asked: Asked) -> Response:
+    count: Any = session.cancel(asked.RequestHandle)
+    return ua.CancelResponse(Parameters=ua.CancelResult(CancelCount=count))
+
+
 def _service(
     name: str, answer: Callable[[SubscribingSession, Asked], Awaitable[Response]], *, reads: int = READS
 ) -> tuple[int, SessionService]:
@@ -148,6 +153,7 @@ def _service(
 
 SESSION_SERVICES: Mapping[int, SessionService] = dict(
     [
+        _service("Cancel", _cancel, reads=READS_SMALL),
         _service("Read", _read, reads=READS_OF_NODES),
         _service("Write", _write),
         _service("HistoryRead", _history_read),
