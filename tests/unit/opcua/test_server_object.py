@@ -136,7 +136,7 @@ async def test_what_it_is(client: Client) -> None:
     assert await told(client, 2259) == ua.ServerState.Running
     assert await told(client, 2267) == 255
     assert await told(client, 2269) == []
-    assert await told(client, 2294) is False
+    assert await told(client, 2294) is True
     assert await told(client, 3709) == ua.RedundancySupport.None_
 
 

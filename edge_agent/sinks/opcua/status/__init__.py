@@ -1,5 +1,8 @@
 """The Server object: what the endpoint says of itself.
 
+audit           what happens at the door, as events
+counts          and how often, as figures
 server_object   what it can do, and how much of it at once
+diagnostics     who is connected, as far as who asks may know
 service_level   how much of what there is to tell can be told now
 """

@@ -41,12 +41,11 @@ def _facts() -> _Facts:
         2269: (_T.String, []),  # ServerProfileArray: none was certified
         2271: (_T.String, ["en"]),  # LocaleIdArray
         2272: (_T.Double, 0.0),  # MinSupportedSampleRate: by exception
-        2294: (_T.Boolean, False),  # EnabledFlag: diagnostics are not collected
         2735: (_T.UInt16, continuation.PER_SESSION),  # MaxBrowseContinuationPoints
         2736: (_T.UInt16, 0),  # MaxQueryContinuationPoints
         2992: (_T.UInt32, 0),  # SecondsTillShutdown
         2993: (_T.LocalizedText, ua.LocalizedText()),  # ShutdownReason
-        2994: (_T.Boolean, False),  # Auditing
+        2994: (_T.Boolean, True),  # Auditing
         3704: (_T.ExtensionObject, []),  # SoftwareCertificates
         3709: (_T.Int32, ua.RedundancySupport.None_.value),
         11705: (_T.UInt32, limits.NODES_PER_READ),
