@@ -66,6 +66,7 @@ class Subscriptions:
             users: the names of those who may log in, each of whom has a share; asked each time.
         """
         self.subscriptions: dict[int, Subscription] = {}
+        self.ever_made = 0
         self.items = ItemServices(space, supertypes=supertypes, find=self.find, room=self._room)
         self.per_session = limits.max_subscriptions
         self.items_per_session = limits.max_monitored_items
@@ -78,9 +79,17 @@ class Subscriptions:
 
         An item watches one node, so it is told once if each node is named once.
         """
+        self.tell(occurrence, notifiers, to=lambda owner: owner.sees_machine(machine_id))
+
+    def is_heard(self, node: ua.NodeId, *, by: Callable[[Owner], bool]) -> bool:
+        """Does any of these sessions watch the events of a node."""
+        return any(each.watches(node) and by(each.owner) for each in self.subscriptions.values())
+
+    def tell(self, occurrence: Occurrence, notifiers: Iterable[ua.NodeId], *, to: Callable[[Owner], bool]) -> None:
+        """Tell every subscriber of any of these nodes whose session may hear of it."""
         notifiers = tuple(notifiers)
         for subscription in list(self.subscriptions.values()):
-            if subscription.owner.sees_machine(machine_id):
+            if to(subscription.owner):
                 try:
                     subscription.report(occurrence, notifiers)
                 except Exception:
@@ -96,6 +105,7 @@ class Subscriptions:
         terms = Terms.revise(params)
         made = Subscription(self._new_id(), owner, terms, enabled=bool(params.PublishingEnabled), expired=self._expired)
         self.subscriptions[made.id] = made
+        self.ever_made += 1
         return ua.CreateSubscriptionResult(cast("ua.IntegerId", made.id), *_revised(terms))
 
     def modify(self, owner: Owner, params: ua.ModifySubscriptionParameters) -> ua.ModifySubscriptionResult:
