@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import UTC, datetime
+
 import pytest
 
-from edge_agent.health import Health, Late
+from edge_agent.health import Health, Late, prove
+from tests import virtual_time
 
 
 class Clock:
@@ -94,3 +98,66 @@ def test_two_parts_cannot_have_one_name_and_a_forgotten_name_is_free(health: Hea
 def test_being_late_is_told_in_a_sentence() -> None:
     late = Late(part="poller of a", silent_s=90.6, deadline_s=90.0)
     assert str(late) == "poller of a made no progress for 91 s (deadline 90 s)"
+
+
+def test_who_may_see_a_few_machines_only_is_not_told_the_name_of_one() -> None:
+    late = Late(part="poller of a", silent_s=90.6, deadline_s=90.0, kind="a machine's poller", reason="stuck")
+    assert late.for_everybody == "a machine's poller made no progress for 91 s (deadline 90 s): stuck"
+    assert Late(part="journal", silent_s=1.0, deadline_s=0.0).for_everybody.startswith("journal made")
+
+
+def test_a_part_is_awaited_until_its_first_beat_or_until_its_time_for_it_is_over(health: Health, clock: Clock) -> None:
+    first = health.register("poller of a", deadline_s=90, first_s=8)
+    health.register("poller of b", deadline_s=90, first_s=20)
+    endpoint = health.register("OPC UA port", deadline_s=5)
+    assert health.awaited() == ["poller of a", "poller of b", "OPC UA port"]
+    first.beat()
+    clock.let_pass(20)
+    assert health.awaited() == ["OPC UA port"]
+    clock.let_pass(1e6)
+    assert health.awaited() == ["OPC UA port"]
+    endpoint.beat()
+    clock.let_pass(1e6)
+    assert health.awaited() == []
+
+
+def test_a_part_that_is_asked_beats_while_it_has_nothing_to_complain_of() -> None:
+    answers = {2: "port 4840: connection refused", 3: "port 4840: connection refused"}
+    asked: list[float] = []
+
+    async def ask() -> str:
+        asked.append(asyncio.get_running_loop().time())
+        return answers.get(len(asked), "")
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        health = Health(monotonic=loop.time)
+        task = loop.create_task(prove(health.register("OPC UA port", deadline_s=25), ask, every_s=10))
+        await asyncio.sleep(19)
+        assert (health.late(), health.awaited(), len(asked)) == ([], [], 2)
+        await asyncio.sleep(8)
+        (late,) = health.late()
+        assert str(late).endswith(" 27 s (deadline 25 s): port 4840: connection refused")
+        await asyncio.sleep(8)
+        assert health.late() == []
+        await asyncio.sleep(15)
+        assert health.late() == []
+        task.cancel()
+        await asyncio.wait([task])
+
+    virtual_time.run(main, start=datetime(2026, 3, 1, tzinfo=UTC))
+
+
+def test_a_part_that_never_answers_is_late() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        health = Health(monotonic=loop.time)
+        task = loop.create_task(
+            prove(health.register("journal", deadline_s=15), asyncio.Event().wait, every_s=10)  # type: ignore[arg-type]
+        )
+        await asyncio.sleep(16)
+        assert [late.part for late in health.late()] == ["journal"]
+        task.cancel()
+        await asyncio.wait([task])
+
+    virtual_time.run(main, start=datetime(2026, 3, 1, tzinfo=UTC))

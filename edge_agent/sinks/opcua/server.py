@@ -6,15 +6,16 @@ import asyncio
 import errno
 import logging
 import socket
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Never
+from typing import Any, Never, cast
 
 from asyncua import Server, ua
 
 from ... import __version__
 from ...errors import UnavailableError
-from ...health import Health
+from ...health import Health, prove
 from ...journal import Journal
 from ...store import Store
 from .access import Access
@@ -37,6 +38,7 @@ from .status.counts import Counts
 from .status.service_level import ServiceLevel
 from .transport.counted_buffer import bound_decoding
 from .transport.listener import Listener
+from .transport.loopback import Loopback
 from .transport.reception import Reception
 
 log = logging.getLogger(__name__)
@@ -45,6 +47,8 @@ PRODUCT_URI = "urn:edge-agent"
 _NEXT_PORTS = 50
 _HEARTBEAT_S = 1.0
 _DEADLINE_S = 60.0
+_ASKED_EVERY_S = 10.0
+_STATE = 2259
 
 
 class OpcUaSink:
@@ -78,6 +82,7 @@ class OpcUaSink:
         self.ready = asyncio.Event()
         self.settled = asyncio.Event()
         self.port = options.port
+        self._ask_port: Callable[[], Awaitable[str]] | None = None
 
     @property
     def url(self) -> str:
@@ -88,6 +93,16 @@ class OpcUaSink:
     def open_to_all(self) -> bool:
         """Everybody gets in, without password and encryption."""
         return self._options.anonymous
+
+    async def prove(self) -> Never:
+        """Ask our own ports, once they are open, whether they answer; `Health` hears of it."""
+        await self.ready.wait()
+        assert self._ask_port is not None  # noqa: S101 - made before ready is set
+        heartbeat = self._health.register("OPC UA port", deadline_s=_DEADLINE_S)
+        try:
+            await prove(heartbeat, self._ask_port, every_s=_ASKED_EVERY_S)
+        finally:
+            self._health.forget("OPC UA port")
 
     async def apply(self, options: OpcUaOptions) -> None:
         """Take over from a reloaded file who gets in; what would let more in than users needs a restart."""
@@ -122,6 +137,8 @@ class OpcUaSink:
                 await self._listen(server, listener)
                 started_in_s = asyncio.get_running_loop().time() - began_s
                 log.info("OPC UA endpoint: %s", self.url)
+                loopback = listener.loopback(url=self.url, application_uri=application_uri(self._device_uuid))
+                self._ask_port = lambda: _ask(loopback, server)
                 self.ready.set()
                 self.settled.set()
                 while True:
@@ -220,6 +237,14 @@ def _load_models() -> tuple[AddressSpace, MachineType]:
     structures.register()
     nodeset = Nodeset()
     return AddressSpace(nodeset), MachineType(nodeset)
+
+
+async def _ask(loopback: Loopback, server: Server) -> str:
+    """Do the ports answer, and do the nodes behind them; empty, or what is wrong."""
+    if complaint := await loopback.ask():
+        return complaint
+    state = await server.get_node(ua.NodeId(cast("Any", _STATE))).read_value()
+    return "" if state == ua.ServerState.Running else f"ServerStatus/State is {state}"
 
 
 def _installed_at() -> datetime:

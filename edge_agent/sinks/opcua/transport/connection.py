@@ -16,6 +16,7 @@ from asyncua import ua
 from asyncua.common.connection import TransportLimits
 from asyncua.ua.ua_binary import uatcp_to_binary
 
+from ..sessions.door import Door
 from .channel import ChannelFault
 from .counted_buffer import CountedBuffer
 from .processor import Processor
@@ -83,13 +84,15 @@ class Connection(asyncio.Protocol):
         self.address = str((transport.get_extra_info("peername") or ("",))[0])
         self.sockname = tuple((transport.get_extra_info("sockname") or ("", 0))[:2])
         self._transport.set_write_buffer_limits(high=_UNSENT_BYTES)
-        if not self._reception.arrive(self):
-            self._transport.abort()
-            return
-        if not self._reception.admit(self):
-            self._abort_in(_GOODBYE_S)
-            return
-        self._processor = Processor(self._reception, self, self._limits)
+        own = self._reception.is_own(transport.get_extra_info("peername"))
+        if not own:
+            if not self._reception.arrive(self):
+                self._transport.abort()
+                return
+            if not self._reception.admit(self):
+                self._abort_in(_GOODBYE_S)
+                return
+        self._processor = Processor(self._reception, self, self._limits, door=Door() if own else None)
         self._task = asyncio.create_task(self._answer_all(self._processor))
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - theirs

@@ -11,6 +11,7 @@ from asyncua.common.connection import TransportLimits
 
 from ..options import Limits
 from .connection import Connection
+from .loopback import Loopback
 from .processor import LARGEST_RESPONSE_BYTES
 from .reception import Reception
 
@@ -22,12 +23,17 @@ _GOODBYE_S = 2.0
 
 
 class Listener:
-    """Opens ports, and closes what came in by them."""
+    """Opens ports, and closes what came in by them.
+
+    Attributes:
+        addresses: where it was told to listen, and ought to.
+    """
 
     def __init__(self, reception: Reception) -> None:
         self._reception = reception
         self._limits = transport_limits(reception.limits)
         self._servers: list[asyncio.Server] = []
+        self.addresses: list[tuple[str, int]] = []
         self._watch: Task[None] | None = None
 
     async def open(self, host: str, port: int) -> None:
@@ -37,9 +43,15 @@ class Listener:
             OSError: the port cannot be opened.
         """
         loop = asyncio.get_running_loop()
-        self._servers.append(await loop.create_server(self._connection, host, port, backlog=_BACKLOG))
+        server = await loop.create_server(self._connection, host, port, backlog=_BACKLOG)
+        self._servers.append(server)
+        self.addresses += [listening.getsockname()[:2] for listening in server.sockets]
         if self._watch is None:
             self._watch = loop.create_task(self._reception.watch())
+
+    def loopback(self, *, url: str, application_uri: str) -> Loopback:
+        """What asks every port that was opened; it takes no client's place."""
+        return Loopback(self.addresses, url=url, application_uri=application_uri, expecting=self._reception.expecting)
 
     async def close(self) -> None:
         """Close every port and connection."""

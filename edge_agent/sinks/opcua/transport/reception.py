@@ -10,8 +10,8 @@ import asyncio
 import logging
 import time
 from collections import Counter, OrderedDict
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, Protocol
 
 from asyncua import ua
@@ -98,6 +98,7 @@ class Reception:
         self.monotonic = monotonic
         self._guests: dict[Guest, None] = {}
         self._open: set[Guest] = set()
+        self._own: set[tuple[str, int]] = set()
         self._goodbyes: set[asyncio.Task[None]] = set()
         self._turn = asyncio.Lock()
         self._long_turn = asyncio.Lock()
@@ -107,6 +108,22 @@ class Reception:
     def guests(self) -> Sequence[Guest]:
         """The oldest first."""
         return tuple(self._guests)
+
+    @contextmanager
+    def expecting(self, address: tuple[str, int]) -> Iterator[None]:
+        """For so long, a connection from this socket's address is our own `loopback`: it takes nobody's place.
+
+        Nobody else can come from there: the socket is bound, and the kernel gives no two connections the same ends.
+        """
+        self._own.add(address)
+        try:
+            yield
+        finally:
+            self._own.discard(address)
+
+    def is_own(self, peer: tuple[str, int] | None) -> bool:
+        """Is a connection our own."""
+        return peer is not None and tuple(peer[:2]) in self._own
 
     def arrive(self, guest: Guest) -> bool:
         """Count a connection; false if there are so many that it is not worth an answer."""
