@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from asyncua import Server
+from asyncua import Server, ua
 
 from ...errors import UnavailableError
 from .options import OpcUaOptions
@@ -78,6 +78,7 @@ class Access:
         if now - self._looked_at_users >= _USERS_EVERY_S:
             self._looked_at_users = now
             await self._end_sessions(server)
+            await self._expel(server)
         if now - self._looked_at_certificate >= _CERTIFICATE_EVERY_S:
             self._looked_at_certificate = now
             await self._renew(server)
@@ -88,6 +89,17 @@ class Access:
             if session.is_activated() and isinstance(user, Reader) and not self.users.entitled(user):
                 log.warning('a session of "%s" is ended: the user or its password is no longer valid', user.name)
                 await session.close_session()
+
+    async def _expel(self, server: Server) -> None:
+        """Whose certificate is revoked, or trusted no longer, is out, channel and all, also who is away just now."""
+        sessions = [session for session in sessions_of(server.iserver) if session.certificates]
+        refused = self.trust.no_longer({session.certificates for session in sessions})
+        for session in sessions:
+            if session.certificates in refused:
+                log.warning(
+                    'a session of "%s" is ended: its client\'s certificate is no longer accepted', session.user.name
+                )
+                await session.expel(ua.StatusCodes.BadSecurityChecksFailed, "the client's certificate is refused")
 
     async def _renew(self, server: Server) -> None:
         if self._identity is None:

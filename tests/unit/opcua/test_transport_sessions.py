@@ -27,9 +27,13 @@ class Line:
     """A connection that is there."""
 
     security = Security(certificate=b"", mode=ua.MessageSecurityMode.None_)
+    policy_uri = ""
 
     def let_go(self, session: LivingSession, code: int) -> None:
         """It may go."""
+
+    def end(self, code: int, reason: str) -> None:
+        """It may end."""
 
 
 @pytest.fixture

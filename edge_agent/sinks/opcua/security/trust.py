@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -61,6 +61,7 @@ class TrustList:
         self._strangers: OrderedDict[tuple[str, str], float] = OrderedDict()
         self._allowance = float(_BURST)
         self._refilled_at = monotonic()
+        self._looked_at: tuple[object, ...] = ()
 
     def check(self, certificate_der: bytes, application_uri: str | None, *, address: str = "") -> None:
         """Accept a certificate, or say why not.
@@ -82,6 +83,24 @@ class TrustList:
             self._tell(refusal, certificate_der, address)
             told = refusal.code if refusal.code in _TOLD else "BadSecurityChecksFailed"
             raise ua.UaStatusCodeError(getattr(ua.StatusCodes, told)) from refusal  # type: ignore[no-untyped-call]
+
+    def no_longer(self, chains: Iterable[bytes]) -> Collection[bytes]:
+        """Which of these, each of a channel that is open, may not open one any more: revoked, or trusted no longer.
+
+        Whether their time is over is asked when channels are renewed. Folders that cannot be read end nobody.
+        """
+        trusted: Mapping[str, Filed] | None = None
+        try:
+            revoked = self._folder.read(Place.REVOKED)
+            if self._mode() is ClientCertificates.TRUSTED:
+                trusted = self._folder.read(Place.TRUSTED)
+        except UnavailableError:
+            return ()
+        now = (revoked, trusted)
+        if now == self._looked_at:
+            return ()
+        self._looked_at = now
+        return {chain for chain in chains if not _admitted(chain, revoked, trusted)}
 
     def _check(self, certificate_der: bytes, application_uri: str | None) -> None:
         """The steps of OPC 10000-4, Table 104."""
@@ -106,7 +125,7 @@ class TrustList:
 
     def _check_revoked(self, certificates: Sequence[x509.Certificate]) -> None:
         revoked = self._read(Place.REVOKED)
-        if any(fingerprint(each.public_bytes(Encoding.DER)) in revoked for each in certificates):
+        if _any_in(certificates, revoked):
             raise Refusal("BadCertificateRevoked", "it, or who issued it, is revoked")
 
     def _read(self, place: Place) -> dict[str, Filed]:
@@ -145,6 +164,20 @@ class TrustList:
             refusal.code,
             remedy,
         )
+
+
+def _admitted(chain_der: bytes, revoked: Mapping[str, Filed], trusted: Mapping[str, Filed] | None) -> bool:
+    """Is a client's certificate not revoked, and trusted if that is asked for."""
+    try:
+        chain = split(chain_der)
+        above = [] if trusted is None else issuers(chain, [filed.certificate for filed in trusted.values()])
+    except Refusal:
+        return False
+    return not _any_in((chain[0], *above), revoked)
+
+
+def _any_in(certificates: Iterable[x509.Certificate], filed: Mapping[str, Filed]) -> bool:
+    return any(fingerprint(each.public_bytes(Encoding.DER)) in filed for each in certificates)
 
 
 def _named(certificate_der: bytes) -> str:

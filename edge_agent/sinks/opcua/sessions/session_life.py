@@ -57,6 +57,9 @@ class Carrier(Protocol):
     def let_go(self, session: LivingSession, code: int) -> None:
         """The session's requests come by it no longer; those that wait are answered with this status code."""
 
+    def end(self, code: int, reason: str) -> None:
+        """Close it; the client is told this status code."""
+
 
 class Introduction(Struct, frozen=True, kw_only=True):
     """What a client said of itself and of the server when it asked for a session; texts as long as `LONGEST_TEXT`."""
@@ -95,6 +98,7 @@ class LivingSession(InternalSession):
         carrier: the connection its requests come by; ``None`` while it waits for its client to connect again.
         most_response_bytes: what the client takes at once; 0 is no limit.
         application_uri: as the client says it is called.
+        certificates: the client's own, and those it sent along, when the session began; empty without security.
     """
 
     application_uri = ""
@@ -116,6 +120,7 @@ class LivingSession(InternalSession):
         self.auth_token = ua.NodeId(cast("Any", secrets.token_bytes(TOKEN_BYTES)), cast("ua.Int16", 0))
         self.carrier: Carrier | None = None
         self.most_response_bytes = 0
+        self.certificates = b""
         self.requests = RequestCounts()
         self.introduction: Introduction | None = None
         self.locales: tuple[str, ...] = ()
@@ -206,6 +211,13 @@ class LivingSession(InternalSession):
         await super().close_session(delete_subs)
         if carrier is not None:
             carrier.let_go(self, ua.StatusCodes.BadSessionClosed)
+
+    async def expel(self, code: int, reason: str) -> None:
+        """End, and so does the connection."""
+        carrier = self.carrier
+        await self.close_session()
+        if carrier is not None:
+            carrier.end(code, reason)
 
     def _tell_end(self) -> None:
         timed_out = self._timeout_task is not None and asyncio.current_task() is self._timeout_task

@@ -22,7 +22,6 @@ from asyncua.ua.ua_binary import Primitives, nodeid_from_binary, struct_from_bin
 
 from ..monitoring.publishing import PublishRequest
 from ..security.users import LogInRefused, Reader
-from ..sessions.door import Door
 from ..sessions.request_counts import RequestCounts
 from ..sessions.session_life import LivingSession, Security, make_room, make_room_for
 from ..sessions.subscribing import SubscribingSession
@@ -57,6 +56,9 @@ class Wire(Protocol):
     def revise(self) -> None:
         """Somebody has logged in, or nobody is any more."""
 
+    def cut(self, code: int, reason: str) -> None:
+        """Say why, and close it."""
+
 
 class Request:
     """What is known of a request while it is answered."""
@@ -72,9 +74,9 @@ class Request:
 
 
 class Processor:
-    """Everything above the bytes of one connection; ``door`` is told instead of everybody's."""
+    """Everything above the bytes of one connection."""
 
-    def __init__(self, reception: Reception, wire: Wire, limits: TransportLimits, *, door: Door | None = None) -> None:
+    def __init__(self, reception: Reception, wire: Wire, limits: TransportLimits) -> None:
         self._reception = reception
         self._server: InternalServer = reception.server
         self._wire = wire
@@ -86,10 +88,7 @@ class Processor:
         self._sessions: list[SubscribingSession] = []
         self.channel = Channel(limits, policies=reception.policies, largest_message_bytes=UNKNOWN_MESSAGE_BYTES)
         self._witness = Witness(
-            door or reception.door,
-            address=wire.address,
-            channel=self.channel,
-            session_of=self._server.lookup_external_session,
+            reception.door, address=wire.address, channel=self.channel, session_of=self._server.lookup_external_session
         )
         self._services = self._own_services()
 
@@ -155,6 +154,10 @@ class Processor:
             session.publisher.dismiss(code)
         self._revise_limit()
         self._wire.revise()
+
+    def end(self, code: int, reason: str) -> None:
+        """The client may be here no longer."""
+        self._wire.cut(code, reason)
 
     def _hello(self, body: Buffer) -> None:
         try:
@@ -299,6 +302,7 @@ class Processor:
         await make_room(self._server, most=self._reception.limits.max_connections)
         session = cast("SubscribingSession", self._server.create_session(self._wire.address, external=True))
         self._sessions.append(session)
+        session.certificates = channel.certificates
         try:
             result = await session.begin(asked, self, self._wire.sockname)
         except BaseException:
