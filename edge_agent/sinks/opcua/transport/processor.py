@@ -22,6 +22,7 @@ from asyncua.ua.ua_binary import Primitives, nodeid_from_binary, struct_from_bin
 
 from ..monitoring.publishing import PublishRequest
 from ..security.users import LogInRefused, Reader
+from ..sessions.door import Door
 from ..sessions.request_counts import RequestCounts
 from ..sessions.session_life import LivingSession, Security, make_room, make_room_for
 from ..sessions.subscribing import SubscribingSession
@@ -74,9 +75,9 @@ class Request:
 
 
 class Processor:
-    """Everything above the bytes of one connection."""
+    """Everything above the bytes of one connection; ``door`` is told instead of everybody's."""
 
-    def __init__(self, reception: Reception, wire: Wire, limits: TransportLimits) -> None:
+    def __init__(self, reception: Reception, wire: Wire, limits: TransportLimits, *, door: Door | None = None) -> None:
         self._reception = reception
         self._server: InternalServer = reception.server
         self._wire = wire
@@ -88,7 +89,10 @@ class Processor:
         self._sessions: list[SubscribingSession] = []
         self.channel = Channel(limits, policies=reception.policies, largest_message_bytes=UNKNOWN_MESSAGE_BYTES)
         self._witness = Witness(
-            reception.door, address=wire.address, channel=self.channel, session_of=self._server.lookup_external_session
+            door or reception.door,
+            address=wire.address,
+            channel=self.channel,
+            session_of=self._server.lookup_external_session,
         )
         self._services = self._own_services()
 
