@@ -12,11 +12,13 @@ from ..events.event_filter import Supertypes
 from ..space.address_space import AddressSpace
 from ..space.attributes import stamps
 from ..space.sight import Readable
-from ..space.wire import status
+from ..space.wire import key, status
 from .event_item import EventItem, FilterRefusedError
 from .subscription import Item, Owner, Subscription
 from .value_item import ValueItem
 
+MOST_MADE_ITEMS = 10
+"""Of a session, that watch values which are made for it: each costs something even while nothing happens."""
 _C = ua.StatusCodes
 _Entry = TypeVar("_Entry")
 _Result = TypeVar("_Result", ua.MonitoredItemCreateResult, ua.MonitoredItemModifyResult)
@@ -32,6 +34,7 @@ class ItemServices:
         supertypes: Supertypes,
         find: Callable[[Owner, int], Subscription],
         room: Callable[[Owner, int], int],
+        made: Callable[[Owner], int],
     ) -> None:
         """Make them.
 
@@ -40,11 +43,13 @@ class ItemServices:
             supertypes: of a type, for event filters.
             find: a session's subscription by its id.
             room: how many more items a session may have that wants so many.
+            made: how many it has that watch values which are made for it.
         """
         self._space = space
         self._supertypes = supertypes
         self._find = find
         self._room = room
+        self._made = made
 
     def create(self, owner: Owner, params: ua.CreateMonitoredItemsParameters) -> list[ua.MonitoredItemCreateResult]:
         """Watch."""
@@ -98,7 +103,9 @@ class ItemServices:
         *,
         has_room: bool,
     ) -> ua.MonitoredItemCreateResult:
-        if not has_room:
+        watched = request.ItemToMonitor
+        is_made = self._space.is_made(key(watched.NodeId), watched.AttributeId)
+        if not has_room or (is_made and self._made(subscription.owner) >= MOST_MADE_ITEMS):
             return ua.MonitoredItemCreateResult(StatusCode=status(_C.BadTooManyMonitoredItems))
         try:
             item = self._make(subscription, request, sight, timestamps)

@@ -67,7 +67,7 @@ class Subscriptions:
         """
         self.subscriptions: dict[int, Subscription] = {}
         self.ever_made = 0
-        self.items = ItemServices(space, supertypes=supertypes, find=self.find, room=self._room)
+        self.items = ItemServices(space, supertypes=supertypes, find=self.find, room=self._room, made=self._made)
         self.per_session = limits.max_subscriptions
         self.items_per_session = limits.max_monitored_items
         self.most_items = limits.max_total_monitored_items
@@ -210,6 +210,10 @@ class Subscriptions:
         return min(
             own, self._make_room(owner.user.name, min(wanted, own), lambda each: len(each.items), self.most_items)
         )
+
+    def _made(self, owner: Owner) -> int:
+        """How many of the session's items watch values that are made for it."""
+        return sum(len(each.made_items) for each in self._of(owner))
 
     def _session_room(self, owner: Owner) -> int:
         return self.items_per_session - sum(len(each.items) for each in self._of(owner))

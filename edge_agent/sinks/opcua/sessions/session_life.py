@@ -233,7 +233,8 @@ class LivingSession(InternalSession):
 
 
 def _short(text: str | None) -> str:
-    return (text or "")[:LONGEST_TEXT]
+    """Other clients are shown it: bytes that are no UTF-8 are not passed on."""
+    return (text or "")[:LONGEST_TEXT].encode(errors="replace").decode()
 
 
 def sessions_of(server: InternalServer) -> list[LivingSession]:

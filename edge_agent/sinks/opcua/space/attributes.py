@@ -13,7 +13,7 @@ from asyncua.common.utils import ServiceError
 
 from . import wire
 from .index_range import IndexRange
-from .limits import NODES_AT_ONCE
+from .limits import MADE_BYTES, NODES_AT_ONCE
 from .sight import Readable
 
 _ENCODINGS = {None, "", "Default Binary"}
@@ -30,19 +30,31 @@ async def read(params: ua.ReadParameters, sight: Readable) -> list[ua.DataValue]
     """Read attributes; each has a status of its own.
 
     Raises:
-        ServiceError: the request as a whole makes no sense.
+        ServiceError: the request as a whole makes no sense, or asks for so much that no answer holds it.
     """
     if not params.NodesToRead:
         raise ServiceError(ua.StatusCodes.BadNothingToDo)
     if params.MaxAge < 0:
         raise ServiceError(ua.StatusCodes.BadMaxAgeInvalid)
     stamp = stamps(params.TimestampsToReturn)
-    values = []
+    values: list[ua.DataValue] = []
+    made_bytes = 0
     for number, wanted in enumerate(params.NodesToRead):
         if number % NODES_AT_ONCE == NODES_AT_ONCE - 1:
             await asyncio.sleep(0)
         values.append(stamp(read_one(wanted, sight)))
+        made_bytes += _made_bytes(values[-1])
+        if made_bytes > MADE_BYTES:
+            raise ServiceError(ua.StatusCodes.BadResponseTooLarge)
     return values
+
+
+def _made_bytes(value: ua.DataValue) -> int:
+    """Of structures that come encoded."""
+    held = value.Value.Value if value.Value is not None else None
+    if not isinstance(held, list) or not held or not isinstance(held[0], ua.ExtensionObject):
+        return 0
+    return sum(len(each.Body or b"") for each in held)
 
 
 def stamps(wanted: ua.TimestampsToReturn) -> _Stamp:

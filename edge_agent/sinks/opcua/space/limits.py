@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 NODES_PER_READ = 10_000
+MADE_BYTES = 4 * 1024 * 1024
+"""Of values that are made for one Read: more than an answer holds."""
 NODES_PER_WRITE = 1_000
 NODES_PER_BROWSE = 1_000
 REFERENCES_PER_NODE = 1_000

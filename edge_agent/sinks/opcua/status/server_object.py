@@ -19,10 +19,11 @@ from ..sessions.inner import InnerServer
 from ..space import continuation, limits, wire
 from ..space.address_space import AddressSpace
 from ..space.nodeset import Key
+from .diagnostics import Diagnostics
 
 _SERVER_OBJECT = Key(0, 2253)
 _DIAGNOSTICS = (
-    2275, 2276, 2277, 2278, 2279, 2281, 2282, 2284, 2285, 2286, 2287, 2288, 3705, 2290, 3707, 3708,
+    2275, 2276, 2277, 2278, 2279, 2281, 2282, 2284, 2285, 2286, 2287, 2288, 3705,
 )  # fmt: skip
 """Their type wants them there; with EnabledFlag false they have no value, and OPC 10000-5, 6.3.3 asks for none."""
 _UNSUPPORTED = (11193, 11196, 11197, 11198, 11199, 11200, 11275, 11281, 11282, 11283, 11502, 19091)
@@ -92,6 +93,7 @@ def describe(space: AddressSpace, iserver: InnerServer, namespaces: list[str]) -
         space.state(Key(0, number), ua.Variant(value, kind, is_array=isinstance(value, list)))
     for number in _DIAGNOSTICS:
         space.hold(Key(0, number), _bad(ua.StatusCodes.BadNotReadable))
+    Diagnostics(iserver).show(space)
     # Clients that want every machine's events ask the server, for those missed too.
     notifies = ua.EventNotifier.SubscribeToEvents.mask
     if iserver.served.history is not None:
