@@ -115,6 +115,15 @@ class Journal:
         batch = Batch(runs=list(runs), events=list(events), counters=dict(counters or {}))
         return await self._do(lambda: self._record(batch))
 
+    async def prove(self) -> str:
+        """Write, unless it is known that this is not possible now; nothing to complain of as soon as that is done.
+
+        What cannot be written waits in memory and is no fault of the process (see `status`). A disk that neither takes
+        a write nor refuses it is: then this never returns.
+        """
+        await self._do(self._prove)
+        return ""
+
     async def open_run(self, machine_id: str) -> JobRun | None:
         """The machine's newest run that has not ended."""
         return next(iter(await self.runs(machine_id, outcomes={None}, limit=1)), None)
@@ -218,6 +227,14 @@ class Journal:
         self._waiting.clear()
         self._tell("")
         return True
+
+    def _prove(self) -> None:
+        if self._disk is None or not self._status.durable:
+            return  # it is known already, and the next try is planned
+        try:
+            self._disk.touch()
+        except Exception as error:  # noqa: BLE001 - as in writing
+            self._failed(error)
 
     def _write(self) -> None:
         try:

@@ -468,3 +468,23 @@ async def test_jobs_and_journal_survive_restarts_together(path: Path, seed: int)
         kept = {run.id: run for run in await journal.runs(limit=1000)}
         assert kept == {event.run.id: event.run for event in told}
         assert [event.kind for event in reversed(await journal.events(limit=1000))] == [event.kind for event in told]
+
+
+async def test_an_idle_journal_finds_out_by_itself_that_it_cannot_write(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_agent.journal.disk._BUSY_TIMEOUT_S", 0.0)
+    async with opened(path, retry_s=0.01) as journal:
+        written = path.with_name(f"{path.name}-wal").stat().st_size
+        assert await journal.prove() == ""
+        assert journal.status.durable
+        assert path.with_name(f"{path.name}-wal").stat().st_size > written  # a write, not a promise of one
+        with closing(sqlite3.connect(path, isolation_level=None)) as somebody:
+            somebody.execute("BEGIN IMMEDIATE")
+            assert await journal.prove() == ""
+            assert not journal.status.durable
+            assert "locked" in journal.status.reason
+            assert await journal.prove() == ""  # known already
+        async with asyncio.timeout(5):
+            while not journal.status.durable:  # noqa: ASYNC110 - it tells nobody when it is
+                await asyncio.sleep(0.01)
