@@ -1,0 +1,28 @@
+"""Everything here needs root: namespaces, mounts, files of others. Without it the tests are skipped, but not in CI."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from .box import sweep
+
+_NEEDS_ROOT = "tests/system boots systemd in namespaces and needs root: sudo scripts/check --all"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Without root, a sentence in the place of each test; with it, the time that booting and installing take."""
+    ours = [item for item in items if "/tests/system/" in str(item.path)]
+    if os.geteuid() != 0 and os.environ.get("CI") == "true":
+        pytest.exit(_NEEDS_ROOT, returncode=1)
+    for item in ours:
+        item.add_marker(pytest.mark.timeout(300))
+        if os.geteuid() != 0:
+            item.add_marker(pytest.mark.skip(reason=_NEEDS_ROOT))
+
+
+def pytest_sessionstart() -> None:
+    """Begin with a clean host."""
+    if os.geteuid() == 0:
+        sweep()
