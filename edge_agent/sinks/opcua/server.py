@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
 
 PRODUCT_URI = "urn:edge-agent"
 _NEXT_PORTS = 50
-_HEARTBEAT_S = 1.0
+_HEARTBEAT_S = 5.0
 _DEADLINE_S = 60.0
 _ASKED_EVERY_S = 10.0
 _STATE = 2259
@@ -125,7 +125,7 @@ class OpcUaSink:
             JobMethods(self._journal).serve(inner.methods)
             inner.remember(self._journal, machines_at=mirror.machines_at, name_of=mirror.name_of)
         server = await self._prepare(inner, space)
-        counts = self._watch_door(inner, space)
+        self._watch_door(inner, space)
         level = ServiceLevel(space, recorded=self._recorded)
         started_in_s = 0.0
         heartbeat = self._health.register("OPC UA endpoint", deadline_s=_DEADLINE_S)
@@ -151,7 +151,6 @@ class OpcUaSink:
                         await mirror.follow(store, watch)
                     await level.follow(store)
                     await self._access.look_after(server)
-                    await counts.refresh()
                     heartbeat.beat()
         finally:
             self._health.forget("OPC UA endpoint")
@@ -164,12 +163,11 @@ class OpcUaSink:
         """Is what happens safe on the disk; without a journal nothing is promised."""
         return self._journal is None or self._journal.status.durable
 
-    def _watch_door(self, inner: InnerServer, space: AddressSpace) -> Counts:
-        counts, audit = Counts(space, inner), Audit(inner.events, server_id=application_uri(self._device_uuid))
-        counts.describe()
+    def _watch_door(self, inner: InnerServer, space: AddressSpace) -> None:
+        counts, audit = Counts(inner), Audit(inner.events, server_id=application_uri(self._device_uuid))
+        counts.show(space)
         inner.served.door.listen(counts.note)
         inner.served.door.listen(audit.note)
-        return counts
 
     async def _prepare(self, inner: InnerServer, space: AddressSpace) -> Server:
         server = Server(iserver=inner)

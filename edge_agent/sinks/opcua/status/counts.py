@@ -1,27 +1,26 @@
 """How many sessions, subscriptions and refusals there were: ServerDiagnosticsSummary (OPC 10000-5, 6.3.3 and 12.9).
 
-What is counted is told at the door; what there is now is looked up. The variables are written once a second at most,
-and only those that changed.
+What is counted is told at the door; what there is now is looked up, when somebody reads it.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import fields
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, cast
 
 from asyncua import ua
 
-from ..monitoring.subscriptions import Subscriptions
+from ..monitoring.diagnostics import COUNTER_WRAPS
+from ..monitoring.value_item import LEAST_MADE_SAMPLING_S
 from ..sessions.door import ChannelAsked, Ending, Happened, LogInAsked, RequestRefused, SessionAsked, SessionEnded
 from ..sessions.inner import InnerServer
 from ..sessions.session_life import sessions_of
-from ..space.address_space import AddressSpace
+from ..space.address_space import AddressSpace, Viewer
 from ..space.nodeset import Key
 
-EVERY_S = 1.0
+_SAMPLING_MS = LEAST_MADE_SAMPLING_S * 1000.0
 _SUMMARY, _ENABLED = Key(0, 2275), Key(0, 2294)
 _NUMBERS: Mapping[str, int] = {
     "ServerViewCount": 2276,
@@ -48,31 +47,20 @@ _OF_SECURITY = {
 
 
 class Counts:
-    """Listens at the door, and keeps the variables."""
+    """Listens at the door, and answers what it counted."""
 
-    def __init__(
-        self, space: AddressSpace, server: InnerServer, *, monotonic: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._space = space
+    def __init__(self, server: InnerServer) -> None:
         self._server = server
-        self._monotonic = monotonic
         self._counted = dict.fromkeys(_NUMBERS, 0)
-        self._shown: Mapping[str, int] = {}
-        self._looked_at = monotonic()
 
-    @property
-    def _subscriptions(self) -> Subscriptions:
-        return self._server.events
-
-    def describe(self) -> None:
-        """Hold the values before anybody can ask."""
-        self._space.state(_ENABLED, ua.Variant(True, _T.Boolean))
+    def show(self, space: AddressSpace) -> None:
+        """Have the variables answer from now on."""
+        space.state(_ENABLED, ua.Variant(True, _T.Boolean))
         readable = ua.Variant(int(ua.AccessLevel.CurrentRead.mask), _T.Byte)  # the model lets clients switch them off
-        self._space.hold(_ENABLED, ua.DataValue(readable), ua.AttributeIds.AccessLevel)
-        self._shown = self._now()
-        for name, value in self._shown.items():
-            self._space.state(Key(0, _NUMBERS[name]), ua.Variant(value, _T.UInt32))
-        self._space.state(_SUMMARY, _structure(self._shown))
+        space.hold(_ENABLED, ua.DataValue(readable), ua.AttributeIds.AccessLevel)
+        space.make(_SUMMARY, lambda _: _value(_structure(self._now())), sampling_ms=_SAMPLING_MS)
+        for name, number in _NUMBERS.items():
+            space.make(Key(0, number), partial(self._single, name), sampling_ms=_SAMPLING_MS)
 
     def note(self, happened: Happened) -> None:
         """Count it."""
@@ -92,40 +80,30 @@ class Counts:
             case _:
                 pass
 
-    async def refresh(self) -> None:
-        """Show what has changed. Call it often: it is cheap, and looks once a second."""
-        if self._monotonic() - self._looked_at < EVERY_S:
-            return
-        self._looked_at = self._monotonic()
-        found = self._now()
-        if found == self._shown:
-            return
-        for name, value in found.items():
-            if value != self._shown[name]:
-                await self._write(Key(0, _NUMBERS[name]), ua.Variant(value, _T.UInt32))
-        self._shown = found
-        await self._write(_SUMMARY, _structure(found))
-
     def _refused(self, all_of_them: str, of_security: str, code: int) -> None:
         self._counted[all_of_them] += 1
         if code in _OF_SECURITY:
             self._counted[of_security] += 1
 
+    def _single(self, name: str, _: Viewer) -> ua.DataValue:
+        return _value(ua.Variant(self._now()[name], _T.UInt32))
+
     def _now(self) -> Mapping[str, int]:
-        subscriptions = self._subscriptions.subscriptions.values()
-        return self._counted | {
+        events = self._server.events
+        subscriptions = events.subscriptions.values()
+        found = self._counted | {
             "CurrentSessionCount": len(sessions_of(self._server)),
             "CurrentSubscriptionCount": len(subscriptions),
-            "CumulatedSubscriptionCount": self._subscriptions.ever_made,
+            "CumulatedSubscriptionCount": events.ever_made,
             "PublishingIntervalCount": len({each.terms.interval_s for each in subscriptions}),
         }
-
-    async def _write(self, node: Key, value: ua.Variant) -> None:
-        at = cast("ua.DateTime", datetime.now(UTC))
-        await self._space.write(node, ua.DataValue(value, SourceTimestamp=at))
+        return {name: value % COUNTER_WRAPS for name, value in found.items()}
 
 
 def _structure(found: Mapping[str, int]) -> ua.Variant:
-    made: Any = ua.ServerDiagnosticsSummaryDataType(**cast("Any", found))
-    assert len(found) == len(fields(made))  # noqa: S101 - none is forgotten
-    return ua.Variant(made, _T.ExtensionObject)
+    return ua.Variant(ua.ServerDiagnosticsSummaryDataType(**cast("Any", found)), _T.ExtensionObject)
+
+
+def _value(value: ua.Variant) -> ua.DataValue:
+    now = cast("ua.DateTime", datetime.now(UTC))
+    return ua.DataValue(value, SourceTimestamp=now, ServerTimestamp=now)
