@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import cast
 
 from asyncua import ua
 
@@ -16,16 +15,12 @@ from ..events import content_filter, event_filter
 from ..monitoring import value_item
 from ..objects import history
 from ..sessions.inner import InnerServer
-from ..space import continuation, limits, wire
+from ..space import continuation, limits
 from ..space.address_space import AddressSpace
 from ..space.nodeset import Key
 from .diagnostics import Diagnostics
 
 _SERVER_OBJECT = Key(0, 2253)
-_DIAGNOSTICS = (
-    2275, 2276, 2277, 2278, 2279, 2281, 2282, 2284, 2285, 2286, 2287, 2288, 3705,
-)  # fmt: skip
-"""Their type wants them there; with EnabledFlag false they have no value, and OPC 10000-5, 6.3.3 asks for none."""
 _UNSUPPORTED = (11193, 11196, 11197, 11198, 11199, 11200, 11275, 11281, 11282, 11283, 11502, 19091)
 """HistoryServerCapabilities: values have no history, and nobody changes that of events."""
 
@@ -91,8 +86,6 @@ def describe(space: AddressSpace, iserver: InnerServer, namespaces: list[str]) -
     }
     for number, (kind, value) in facts.items():
         space.state(Key(0, number), ua.Variant(value, kind, is_array=isinstance(value, list)))
-    for number in _DIAGNOSTICS:
-        space.hold(Key(0, number), _bad(ua.StatusCodes.BadNotReadable))
     Diagnostics(iserver).show(space)
     # Clients that want every machine's events ask the server, for those missed too.
     notifies = ua.EventNotifier.SubscribeToEvents.mask
@@ -100,9 +93,3 @@ def describe(space: AddressSpace, iserver: InnerServer, namespaces: list[str]) -
         notifies |= ua.EventNotifier.HistoryRead.mask
     shown = ua.DataValue(ua.Variant(int(notifies), _T.Byte))
     space.hold(_SERVER_OBJECT, shown, ua.AttributeIds.EventNotifier)
-
-
-def _bad(code: int) -> ua.DataValue:
-    return ua.DataValue(
-        ua.Variant(None, _T.Null), wire.status(code), ServerTimestamp=cast("ua.DateTime", datetime.now(UTC))
-    )
