@@ -21,10 +21,12 @@ from . import __version__
 from .config import Config, ConfigFileError
 from .errors import EdgeAgentError, UnavailableError
 from .files import write_private
-from .health import Health
+from .freeze import Freeze
+from .health import Health, Late, prove
 from .journal import Journal
 from .machines import Machines
 from .observation import AgentStatus
+from .restarts import LastWords
 from .session import open_session
 from .sinks import Sink
 from .sinks.opcua.options import OPEN_TO_ALL
@@ -36,6 +38,9 @@ log = logging.getLogger(__name__)
 
 FILE_CHECK_S = 2.0
 _ASKED_TO_STOP = "asked to stop"
+_JOURNAL_EVERY_S = 60.0
+_JOURNAL_DEADLINE_S = 150.0
+"""A worn SD card is known to stall for a minute and to go on."""
 
 
 def utc_now() -> datetime:
@@ -55,7 +60,11 @@ class Agent:
     """The running agent.
 
     ``load`` reads the configuration anew and raises `ConfigFileError`; without it there is nothing to reload.
-    ``sinks`` are served beside the OPC UA endpoint.
+    ``sinks`` are served beside the OPC UA endpoint. ``last_words`` knows why this run began, and is told of parts that
+    are late; ``freeze`` is told that the event loop goes round.
+
+    Attributes:
+        stopped_by: the signal that ended it, empty if none did.
     """
 
     def __init__(
@@ -65,6 +74,8 @@ class Agent:
         state_dir: Path,
         load: Callable[[], Config] | None = None,
         sinks: Sequence[Sink] = (),
+        last_words: LastWords | None = None,
+        freeze: Freeze | None = None,
         now: Callable[[], datetime] = utc_now,
         dice: random.Random | None = None,
     ) -> None:
@@ -72,10 +83,13 @@ class Agent:
         self._state_dir = state_dir
         self._load = load
         self._extra_sinks = sinks
+        self._last_words = last_words
+        self._freeze = freeze
         self._now = now
         self._dice = dice or random.Random()  # noqa: S311 - jitter, not cryptography
         self._refused_files: tuple[Path, ...] = ()
         self._reload_wanted = asyncio.Event()
+        self.stopped_by = ""
         self.store = Store()
 
     async def run(self) -> None:
@@ -87,7 +101,7 @@ class Agent:
         loop = asyncio.get_running_loop()
         serving = asyncio.ensure_future(self._serve())
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, serving.cancel, _ASKED_TO_STOP)
+            loop.add_signal_handler(number, self._stop, serving, number)
         loop.add_signal_handler(signal.SIGHUP, self._reload_wanted.set)
         try:
             await serving
@@ -97,6 +111,16 @@ class Agent:
             log.info("stopped")
         except BaseExceptionGroup as group:
             raise _first_cause(group) from group
+
+    @property
+    def secrets(self) -> list[str]:
+        """Of the configuration in force: what must not be in anything that is told."""
+        found = [*(entry.key for entry in self._config.machines), *(user.password for user in self._config.opcua.users)]
+        return [secret.reveal() for secret in found if secret is not None]
+
+    def _stop(self, serving: asyncio.Future[None], number: signal.Signals) -> None:
+        self.stopped_by = number.name
+        serving.cancel(_ASKED_TO_STOP)
 
     async def _serve(self) -> None:
         loop = asyncio.get_running_loop()
@@ -114,6 +138,8 @@ class Agent:
                 health=health,
                 status=lambda: self._status_line(opcua),
                 interval_s=watchdog_interval_s(os.environ),
+                on_late=self._note_late,
+                on_turn=self._freeze.turn if self._freeze is not None else lambda: None,
             )
             self._publish_status(self._config.in_words, opcua)
             machines = Machines(
@@ -128,11 +154,22 @@ class Agent:
             )
             for sink in (opcua, *self._extra_sinks):
                 tasks.create_task(sink.run(self.store), name=type(sink).__name__)
-            tasks.create_task(watchdog.run(opcua.settled), name="watchdog")
+            polled = asyncio.Event()
+            tasks.create_task(watchdog.run(opcua.settled, polled), name="watchdog")
+            tasks.create_task(opcua.prove(), name="OPC UA port")
+            journal_heartbeat = health.register("journal", deadline_s=_JOURNAL_DEADLINE_S)
+            tasks.create_task(prove(journal_heartbeat, journal.prove, every_s=_JOURNAL_EVERY_S), name="journal")
             await machines.apply(self._config)
-            await self._follow_changes(machines, opcua)
+            polled.set()
+            await self._follow_changes(machines, opcua, watchdog)
 
-    async def _follow_changes(self, machines: Machines, opcua: OpcUaSink) -> None:
+    def _note_late(self, late: Sequence[Late]) -> None:
+        """Keep who is late, for after the restart; not on the event loop, since the disk may be the cause."""
+        if self._last_words is not None:
+            texts = ("; ".join(map(str, late)), "; ".join(one.for_everybody for one in late))
+            asyncio.get_running_loop().run_in_executor(None, self._last_words.late, *texts)
+
+    async def _follow_changes(self, machines: Machines, opcua: OpcUaSink, watchdog: Watchdog) -> None:
         """Reload when told to by SIGHUP, or when a file has changed and settled."""
         loaded = seen = self._fingerprint()
         while True:
@@ -145,7 +182,8 @@ class Agent:
                     continue
             self._reload_wanted.clear()
             before = self._fingerprint()
-            await self._reload(machines, opcua)
+            with watchdog.reloading():
+                await self._reload(machines, opcua)
             seen = self._fingerprint()
             # A file that changed while it was being read differs from what it was before, and is read again.
             loaded = {path: before.get(path, state) for path, state in seen.items()}
@@ -183,6 +221,7 @@ class Agent:
                 version=__version__,
                 started_at=started_at,
                 config_status=f"{self._now():%Y-%m-%dT%H:%M:%SZ} {config_status}{warning}",
+                last_restart=self._last_words.restart.told if self._last_words is not None else "",
             )
         )
 

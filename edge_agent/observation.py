@@ -59,11 +59,15 @@ class Observation(Struct, frozen=True, kw_only=True):
 
 
 class AgentStatus(Struct, frozen=True, kw_only=True):
-    """What the agent says of itself. ``config_status`` is one sentence on the configuration in force."""
+    """What the agent says of itself.
+
+    ``config_status`` is one sentence on the configuration in force, ``last_restart`` one on why it was started.
+    """
 
     version: str
     started_at: datetime
     config_status: str
+    last_restart: str = ""
 
 
 def situation(snapshot: Snapshot, run: JobRun | None, *, before: Situation | None) -> Situation:

@@ -39,6 +39,8 @@ SLOW_RESPONSE_S = 0.5
 MAX_SLOW_INTERVAL_S = 30.0
 _PACE_WINDOW = 11
 _MOMENT_S = 0.001
+_FIRST_GRACE_S = 2.0
+"""For what a first cycle does beside asking; then the agent is ready without it."""
 
 
 class Polling(Struct, frozen=True, kw_only=True):
@@ -139,7 +141,12 @@ class Poller:
         self._answered_at = self._sensors_at = loop.time()
         deadline_s = 1.5 * max(MAX_BACKOFF_S, self._polling.interval_s, self._polling.idle_interval_s)
         part = f"poller of {self._machine.id}"
-        heartbeat = self._health.register(part, deadline_s=deadline_s + self._polling.timeout_s)
+        heartbeat = self._health.register(
+            part,
+            kind="a machine's poller",
+            deadline_s=deadline_s + self._polling.timeout_s,
+            first_s=self._offset_s + self._polling.timeout_s + _FIRST_GRACE_S,
+        )
         try:
             self._publish()
             await asyncio.sleep(self._offset_s)

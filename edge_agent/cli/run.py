@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import sys
@@ -10,11 +11,18 @@ from pathlib import Path
 
 import uvloop
 
+from .. import __version__
 from ..agent import Agent
 from ..config import load, load_or_wait
-from ..errors import ExitCode
+from ..errors import EdgeAgentError, ExitCode
+from ..freeze import Freeze
+from ..restarts import LastWords
+from ..watchdog import say_status, watchdog_interval_s
 
 log = logging.getLogger(__name__)
+
+_SILENT_S = 10.0
+"""Half of how long the event loop may stand still before a traceback is taken, where no systemd watches."""
 
 # systemd's journal reads a level as "<N>" in front of a line.
 _JOURNAL_LEVELS = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
@@ -52,6 +60,27 @@ def run(*, config_path: Path, state_dir: Path, log_level: str, may_be_missing: b
         EdgeAgentError: the configuration cannot be used, or something the agent needs cannot be had.
     """
     start_logging(log_level)
+    with contextlib.suppress(OSError):  # whoever needs the folder says what is wrong with it
+        state_dir.mkdir(parents=True, exist_ok=True)
+    freeze = Freeze(state_dir, silent_s=2 * (watchdog_interval_s(os.environ) or _SILENT_S))
+    last_words = LastWords(state_dir, version=__version__, stood_in=freeze.before)
+    log.info("edge-agent %s starts; before: %s", __version__, last_words.restart)
+    agent: Agent | None = None
+    try:
+        agent = _agent(config_path, state_dir, may_be_missing=may_be_missing, last_words=last_words, freeze=freeze)
+        run_agent(agent)
+    except BaseException as error:
+        last_words.failed(error, agent.secrets if agent is not None else ())
+        if isinstance(error, EdgeAgentError):
+            say_status(f"ended: {error}")
+        raise
+    finally:
+        freeze.close()
+    last_words.stopped(f"stopped by {agent.stopped_by}")
+    return ExitCode.OK
+
+
+def _agent(config_path: Path, state_dir: Path, *, may_be_missing: bool, last_words: LastWords, freeze: Freeze) -> Agent:
     if may_be_missing:
         config = load_or_wait(config_path, state_dir=state_dir)
     else:
@@ -60,9 +89,13 @@ def run(*, config_path: Path, state_dir: Path, log_level: str, may_be_missing: b
         log.warning("%s; it is taken over as soon as it is there", config.in_words)
     for problem in config.warnings:
         log.warning("%s", problem)
-    agent = Agent(config, state_dir=state_dir, load=lambda: load(config_path, state_dir=state_dir, remember=True))
-    run_agent(agent)
-    return ExitCode.OK
+    return Agent(
+        config,
+        state_dir=state_dir,
+        load=lambda: load(config_path, state_dir=state_dir, remember=True),
+        last_words=last_words,
+        freeze=freeze,
+    )
 
 
 def run_agent(agent: Agent) -> None:

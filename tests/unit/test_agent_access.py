@@ -46,6 +46,7 @@ async def test_an_endpoint_that_is_open_to_all_is_told_of_in_every_status_until_
         agent = Agent(config(anonymous=True), state_dir=tmp_path, load=lambda: config(anonymous=False))
         serving = asyncio.ensure_future(agent._serve())
         try:
+            await told(systemd, "READY=1")
             assert (await told(systemd, "STATUS=")).endswith(f"; {OPEN_TO_ALL}")
             assert agent.store.agent is not None
             assert agent.store.agent.config_status.endswith(f" 1 machines; {OPEN_TO_ALL}")

@@ -247,9 +247,12 @@ async def test_a_subscriber_of_a_removed_machine_is_told_by_a_bad_status(bench: 
 
 
 async def test_the_agent_says_how_it_is(bench: Bench, client: Client) -> None:
-    bench.store.publish_agent(AgentStatus(version="9.9", started_at=AT, config_status="one machine"))
+    bench.store.publish_agent(
+        AgentStatus(version="9.9", started_at=AT, config_status="one machine", last_restart="update")
+    )
     await bench.settle()
     assert await shown(client, "Agent/Version") == ("9.9", "Good")
+    assert await shown(client, "Agent/LastRestartReason") == ("update", "Good")
     assert await shown(client, "Agent/ConfigStatus") == ("one machine", "Good")
     assert await shown(client, "Agent/Machines") == (1, "Good")
     assert await shown(client, "Agent/MachinesReachable") == (1, "Good")

@@ -24,6 +24,10 @@ _BASE_OBJECT, _FOLDER, _BASE_VARIABLE = Key(0, 58), Key(0, 61), Key(0, 63)
 _VARIABLES = {
     "Version": (ua.VariantType.String, "The agent's version."),
     "StartTime": (ua.VariantType.DateTime, "When the agent started."),
+    "LastRestartReason": (
+        ua.VariantType.String,
+        "Why the agent was started: watchdog, crash, out of memory, power loss, update, operator, ...",
+    ),
     "Machines": (ua.VariantType.UInt32, "How many machines are configured."),
     "MachinesReachable": (ua.VariantType.UInt32, "How many machines answered when last asked."),
     "ConfigStatus": (ua.VariantType.String, "The configuration in force, and why a newer file was refused."),
@@ -47,6 +51,7 @@ class AgentObject:
         now = {
             "Version": status.version,
             "StartTime": status.started_at,
+            "LastRestartReason": status.last_restart,
             "Machines": machines,
             "MachinesReachable": reachable,
             "ConfigStatus": status.config_status,
