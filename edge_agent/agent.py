@@ -29,6 +29,7 @@ from .observation import AgentStatus
 from .restarts import LastWords
 from .session import open_session
 from .sinks import Sink
+from .sinks.http.about import About, Endpoint
 from .sinks.opcua.options import OPEN_TO_ALL
 from .sinks.opcua.server import OpcUaSink
 from .store import Store
@@ -152,7 +153,8 @@ class Agent:
                 dice=self._dice,
                 device_uuid=identity,
             )
-            for sink in (opcua, *self._extra_sinks):
+            about = About(endpoint=lambda: _endpoint(opcua), health=health, journal=journal)
+            for sink in (opcua, *self._page(about), *self._extra_sinks):
                 tasks.create_task(sink.run(self.store), name=type(sink).__name__)
             polled = asyncio.Event()
             tasks.create_task(watchdog.run(opcua.settled, polled), name="watchdog")
@@ -207,11 +209,21 @@ class Agent:
             log.warning("%s", problem)
         if config.opcua.differs_in_more_than_users(self._config.opcua):
             log.warning("a change under opcua other than of its users takes effect after a restart")
+        if not config.http.same_listener(self._config.http):
+            log.warning("a change of http.port, http.bind or http.enabled takes effect after a restart")
         self._config, self._refused_files = config, ()
         await opcua.apply(config.opcua)
         await machines.apply(config)
         log.info("configuration reloaded: %d machines", len(config.machines))
         self._publish_status(f"{config.in_words}, reloaded", opcua)
+
+    def _page(self, about: About) -> list[Sink]:
+        """The status page, where it is wanted; what it needs is not imported otherwise."""
+        if not self._config.http.enabled:
+            return []
+        from .sinks.http.server import HttpSink  # noqa: PLC0415 - see above
+
+        return [HttpSink(lambda: self._config.http, about=about, now=self._now)]
 
     def _publish_status(self, config_status: str, opcua: OpcUaSink) -> None:
         warning = f"; {OPEN_TO_ALL}" if opcua.open_to_all else ""
@@ -236,6 +248,18 @@ class Agent:
         elif self._config.missing:
             doing = self._config.in_words
         return f"{doing}, {endpoint}{warning}"
+
+
+def _endpoint(opcua: OpcUaSink) -> Endpoint:
+    """What the endpoint tells the status page of itself."""
+    return Endpoint(
+        urls=opcua.urls,
+        hostname=opcua.hostname,
+        waits_for="" if opcua.ready.is_set() else "it is still starting, or the clock has to be set first",
+        fingerprint=opcua.fingerprint,
+        anonymous=opcua.open_to_all,
+        warning=OPEN_TO_ALL if opcua.open_to_all else "",
+    )
 
 
 @asynccontextmanager

@@ -25,6 +25,14 @@ from .model import (
 )
 
 
+class Polls(Struct, frozen=True, kw_only=True):
+    """How often a machine was asked since its poller began, how often in vain, and how long the last time took."""
+
+    cycles: int = 0
+    failures: int = 0
+    duration_s: float | None = None
+
+
 class Observation(Struct, frozen=True, kw_only=True):
     """What the agent says of one machine now: the last snapshot, and how far to trust it.
 
@@ -49,6 +57,7 @@ class Observation(Struct, frozen=True, kw_only=True):
     run: JobRun | None = None
     recent: tuple[JobRun, ...] = ()
     counters: Counters = Counters()
+    polls: Polls = Polls()
     last_seen: datetime | None = None
 
     @property

@@ -22,7 +22,7 @@ from .errors import SourceError, Starting, Unreachable
 from .events import Event
 from .health import Health
 from .model import Machine, MachineState, Quality, Situation, Snapshot, StateTable
-from .observation import Observation, situation
+from .observation import Observation, Polls, situation
 from .sources import Source
 from .store import Store
 
@@ -131,6 +131,8 @@ class Poller:
         self._last_seen: datetime | None = None
         self._error: SourceError | None = None
         self._failures = 0
+        self._polls = Polls()
+        self._asked_at = 0.0  # monotonic
         self._answered_at = 0.0  # monotonic; the start counts, so that silence from the beginning is silence
         self._sensors_at = 0.0
         self._ageing: asyncio.TimerHandle | None = None
@@ -181,7 +183,7 @@ class Poller:
     async def _cycle(self) -> float:
         """Ask once, publish, and say how many seconds to rest."""
         loop = asyncio.get_running_loop()
-        started = loop.time()
+        started = self._asked_at = loop.time()
         try:
             async with asyncio.timeout(self._polling.timeout_s):
                 snapshot = await self._source.fetch()
@@ -222,6 +224,7 @@ class Poller:
         self._snapshot, self._last_seen = snapshot, snapshot.observed_at
         self._answered_at = loop_time
         self._error, self._failures = None, 0
+        self._count_cycle(failed=False)
         if self._pace.note(snapshot.response_time_s, self._configured_s()):
             log.warning(
                 "%s: its server takes %.0f ms for an answer; it is asked every %g s now",
@@ -234,8 +237,14 @@ class Poller:
             log.warning("%s: %s", self._machine.id, error)
         self._error = error
         self._failures += 1
+        self._count_cycle(failed=True)
         self._publish()
         return backoff_s(error, self._failures, self._interval_s(), self._dice)
+
+    def _count_cycle(self, *, failed: bool) -> None:
+        duration_s = asyncio.get_running_loop().time() - self._asked_at
+        before = self._polls
+        self._polls = Polls(cycles=before.cycles + 1, failures=before.failures + failed, duration_s=duration_s)
 
     def _is_known(self, text: str) -> bool:
         """This failure has been logged already: conditions are logged when they change, not once a poll."""
@@ -281,6 +290,7 @@ class Poller:
                 run=self._chronicle.run,
                 recent=self._chronicle.recent,
                 counters=self._chronicle.counters,
+                polls=self._polls,
                 last_seen=self._last_seen,
             )
         )

@@ -49,6 +49,13 @@ def parser() -> argparse.ArgumentParser:
         help="default: %(default)s, or the next free one",
     )
     demo.add_argument(
+        "--http-port",
+        type=_number(int, 1, 65535),
+        default=8080,
+        metavar="P",
+        help="of the status page; default: %(default)s, or the next free one",
+    )
+    demo.add_argument(
         "--speed",
         type=_number(float, 0.1, 1000),
         default=5.0,
@@ -134,7 +141,13 @@ def _dispatch(options: argparse.Namespace) -> ExitCode:
         case "demo":
             from .demo import demo  # noqa: PLC0415
 
-            return demo(printers=options.printers, port=options.port, speed=options.speed, out=sys.stdout)
+            return demo(
+                printers=options.printers,
+                port=options.port,
+                http_port=options.http_port,
+                speed=options.speed,
+                out=sys.stdout,
+            )
         case "credentials":
             from .credentials import credentials  # noqa: PLC0415
 

@@ -25,34 +25,35 @@ LOOPBACK = "127.0.0.1"
 _NEXT_PORTS = 50
 
 
-def demo(*, printers: int, port: int, speed: float, out: TextIO) -> ExitCode:
+def demo(*, printers: int, port: int, http_port: int, speed: float, out: TextIO) -> ExitCode:
     """Run until Ctrl-C: the endpoint's URL, then a live table of the machines.
 
     Raises:
         UnavailableError: no port is free.
     """
     logging.basicConfig(level=logging.CRITICAL)  # the table owns the terminal
-    port = _free_port(port)
+    port, http_port = _free_port(port), _free_port(http_port)
     header = (
         f"OPC UA endpoint: opc.tcp://{LOOPBACK}:{port}  (anonymous, SecurityPolicy None: this computer only)",
+        f"Status page:     http://{LOOPBACK}:{http_port}/",
         f"{printers} simulated printers, {speed:g} times as fast as life. Ctrl-C ends it.",
         "",
     )
-    config = demo_config(printers=printers, port=port, speed=speed)
+    config = demo_config(printers=printers, port=port, http_port=http_port, speed=speed)
     with tempfile.TemporaryDirectory(prefix="edge-agent-demo-") as folder:
         table = LiveTable(stream=out, now=utc_now, header=header)
         run_agent(Agent(config, state_dir=Path(folder), sinks=[table]))
     return ExitCode.OK
 
 
-def demo_config(*, printers: int, port: int, speed: float) -> Config:
-    """A configuration that needs no file."""
+def demo_config(*, printers: int, port: int, speed: float, http_port: int | None = None) -> Config:
+    """A configuration that needs no file; without ``http_port`` there is no status page."""
     return Config(
         machines=tuple(
             _machine(number, options) for number, options in enumerate(demo_options(printers, time_scale=speed), 1)
         ),
         opcua=OpcUaOptions(port=port, bind=LOOPBACK, hostname=LOOPBACK, anonymous=True),
-        http=HttpOptions(enabled=False),
+        http=HttpOptions(enabled=http_port is not None, port=http_port or 0, bind=LOOPBACK),
         polling=Polling(idle_interval_s=2.0),
         states=DEFAULT_STATE_TABLE,
     )

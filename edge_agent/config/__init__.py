@@ -5,8 +5,9 @@ Machine objects of every Aggregator version are read unchanged; docs/config.md t
 
 from __future__ import annotations
 
+from ..sinks.http.options import HttpOptions
 from .load import load, load_or_wait
-from .options import Config, HttpOptions, MachineConfig
+from .options import Config, MachineConfig
 from .problem import ConfigFileError, Position, Problem, Severity
 
 __all__ = [

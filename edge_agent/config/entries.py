@@ -79,7 +79,7 @@ class MachineEntry(Struct, frozen=True):
 
 
 class UserEntry(Struct, frozen=True):
-    """Somebody who may log in to the OPC UA endpoint. One of ``password`` and ``password_file``."""
+    """Somebody who may log in, to the endpoint or the status page. One of ``password`` and ``password_file``."""
 
     name: Annotated[Line, Meta(min_length=1)] | None
     password: SecretText | None = None
@@ -116,11 +116,13 @@ class OpcUaEntry(Struct, frozen=True):
 
 
 class HttpEntry(Struct, frozen=True):
-    """The status page."""
+    """The status page, its JSON and metrics; ``hostnames`` are further names of it, ``users`` alone may read it."""
 
     port: Port | None = None
     bind: HostName | None = None
     enabled: bool | None = None
+    hostnames: list[HostName] | None = None
+    users: list[UserEntry] | None = None
 
 
 class PollingEntry(Struct, frozen=True):

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from ..model import DEFAULT_STATE_TABLE, Machine
 from ..poller import Polling
+from ..sinks.http.options import HttpOptions
 from ..sinks.opcua.options import OpcUaOptions
 from ..sources.octoprint import OctoPrintOptions
 from . import ids, jsonc
 from .aggregator import KIND, Draft, is_ours, read_machine
 from .entries import SettingsEntry
 from .fields import collect, show
-from .options import Config, HttpOptions, MachineConfig
+from .options import Config, MachineConfig
 from .problem import ConfigFileError, JsonPath, Problem, in_file_order
 from .report import Report
 from .secrets import Secrets, credentials_directory
@@ -38,7 +39,7 @@ def load(path: Path, *, state_dir: Path, remember: bool) -> Config:
     report.duplicate_keys()
     settings, drafts = _read(report, secrets, folder)
     opcua = read_opcua(report, settings.opcua, drafts, secrets)
-    http = read_http(report, settings.http, opcua)
+    http = read_http(report, settings.http, opcua, secrets)
     polling = read_polling(report, settings.polling)
     _refuse_twins(report, drafts)
     _stop_if_failed(report)

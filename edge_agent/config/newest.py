@@ -55,6 +55,8 @@ def newest(value: Any, config: Config, folder: Path) -> Newest:  # noqa: ANN401 
     opcua = _opcua(settings.get("opcua"), value, config, folder, secrets)
     if opcua is not None:
         settings["opcua"] = opcua
+    if settings.get("http"):
+        settings["http"] = _with_password_files(settings["http"], "http", folder, secrets)
     return Newest({"machines": machines, **settings}, secrets)
 
 
@@ -110,15 +112,22 @@ def _opcua(
         new["port"] = f"{config.opcua.port}+" if config.opcua.port_or_next else config.opcua.port
         if config.opcua.extra_ports:
             new["extra_ports"] = list(config.opcua.extra_ports)
-    if new.get("users"):
-        new["users"] = [_user(user, folder, secrets) for user in new["users"]]
+    new = _with_password_files(new, "opcua", folder, secrets)
     return new if new or old is not None else None
 
 
-def _user(old: dict[str, Any], folder: Path, secrets: dict[str, Secret]) -> dict[str, Any]:
+def _with_password_files(
+    section: dict[str, Any], name: str, folder: Path, secrets: dict[str, Secret]
+) -> dict[str, Any]:
+    if not section.get("users"):
+        return section
+    return section | {"users": [_user(user, name, folder, secrets) for user in section["users"]]}
+
+
+def _user(old: dict[str, Any], section: str, folder: Path, secrets: dict[str, Secret]) -> dict[str, Any]:
     if old.get("password") is None:
         return old
-    file = f"opcua-{slug(old['name']) or 'user'}.password"
+    file = f"{section}-{slug(old['name']) or 'user'}.password"
     rest = {key: item for key, item in old.items() if key not in {"password", "password_file"}}
     return rest | {"password_file": _moved(Secret(old["password"]), file, folder, secrets)}
 

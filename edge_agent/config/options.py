@@ -5,23 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from msgspec import Struct
-
 from ..model import Machine, StateTable
 from ..poller import Polling
 from ..secret import Secret
+from ..sinks.http.options import HttpOptions
 from ..sinks.opcua.options import OpcUaOptions
 from ..sources.octoprint import OctoPrintOptions
 from ..sources.simulated import SimulatedOptions
 from .problem import Position, Problem
-
-
-class HttpOptions(Struct, frozen=True, kw_only=True):
-    """The status page's listener."""
-
-    port: int = 8080
-    bind: str = "0.0.0.0"  # noqa: S104 - a status page is there to be seen from the workshop
-    enabled: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,10 +12,10 @@ from msgspec.structs import asdict, replace
 from ..model import DEFAULT_STATE_TABLE, Aftermath, Choice, Situation, StateRow, StateTable, UnreachableRow
 from ..poller import Polling
 from ..secret import Secret
+from ..sinks.http.options import HttpOptions, HttpUser
 from ..sinks.opcua.options import OPEN_TO_ALL, Limits, OpcUaOptions, OpcUaUser
 from .aggregator import Draft
 from .entries import HttpEntry, OpcUaEntry, PollingEntry, UserEntry
-from .options import HttpOptions
 from .problem import JsonPath
 from .report import Report
 from .secrets import Secrets
@@ -29,7 +29,10 @@ def read_opcua(report: Report, entry: OpcUaEntry | None, drafts: Sequence[Draft]
     """The endpoint's options; port hints of the machines count where ``opcua.port`` is not given."""
     entry = entry or OpcUaEntry()
     port, or_next, extra = _ports(report, entry, drafts)
-    users = _users(report, entry.users or (), secrets)
+    users = tuple(
+        OpcUaUser(name=name, password=password)
+        for name, password in _users(report, "opcua", entry.users or (), secrets).items()
+    )
     mes_ids = frozenset(mes_id for draft in drafts for mes_id in draft.mes_ids)
     if not report.failed and not (entry.anonymous or users or mes_ids):
         report.warning(("opcua",), 'no client can log in; add a user to opcua.users, or set "anonymous": true')
@@ -44,9 +47,18 @@ def read_opcua(report: Report, entry: OpcUaEntry | None, drafts: Sequence[Draft]
     )
 
 
-def read_http(report: Report, entry: HttpEntry | None, opcua: OpcUaOptions) -> HttpOptions:
+def read_http(report: Report, entry: HttpEntry | None, opcua: OpcUaOptions, secrets: Secrets) -> HttpOptions:
     """The status page's options; its port must not be the endpoint's."""
-    options = HttpOptions(**_given(entry or HttpEntry(), ("port", "bind", "enabled")))
+    entry = entry or HttpEntry()
+    users = _users(report, "http", entry.users or (), secrets)
+    for index, user in enumerate(entry.users or ()):
+        if user.name is not None and ":" in user.name:
+            report.error(("http", "users", index, "name"), "HTTP allows no colon in a user name; choose another")
+    options = HttpOptions(
+        hostnames=tuple(name.lower() for name in entry.hostnames or ()),
+        users=tuple(HttpUser(name=name, password=password) for name, password in users.items()),
+        **_given(entry, ("port", "bind", "enabled")),
+    )
     if options.enabled and options.port in {opcua.port, *opcua.extra_ports}:
         report.error(("http", "port"), f"{options.port} is also the OPC UA port; choose another")
     return options
@@ -147,22 +159,23 @@ def _hints(report: Report, drafts: Sequence[Draft]) -> dict[int, tuple[JsonPath,
     return hints
 
 
-def _users(report: Report, entries: Sequence[UserEntry], secrets: Secrets) -> tuple[OpcUaUser, ...]:
-    users: dict[str, OpcUaUser] = {}
+def _users(report: Report, section: str, entries: Sequence[UserEntry], secrets: Secrets) -> dict[str, Secret]:
+    """Names and passwords of those who may log in to the ``section``'s listener."""
+    users: dict[str, Secret] = {}
     for index, entry in enumerate(entries):
-        path = ("opcua", "users", index)
+        path = (section, "users", index)
         password = _password(report, entry, path, secrets)
         if entry.name is None:
             continue
         if password is not None and len(password.reveal()) < SHORTEST_PASSWORD:
             text = f"this password is short enough to be guessed; take one of {SHORTEST_PASSWORD} letters or more"
             report.warning(path, text)
-        if re.fullmatch(r"mes-[0-9-]+", entry.name):
+        if section == "opcua" and re.fullmatch(r"mes-[0-9-]+", entry.name):
             report.error((*path, "name"), f'"{entry.name}" is made by the agent for an MES instance; choose another')
         elif entry.name in users:
-            report.error((*path, "name"), f'"{entry.name}" stands twice in opcua.users; delete one')
-        users[entry.name] = OpcUaUser(name=entry.name, password=password or Secret(""))
-    return tuple(users.values())
+            report.error((*path, "name"), f'"{entry.name}" stands twice in {section}.users; delete one')
+        users[entry.name] = password or Secret("")
+    return users
 
 
 def _password(report: Report, entry: UserEntry, path: JsonPath, secrets: Secrets) -> Secret | None:

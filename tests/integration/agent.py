@@ -48,7 +48,8 @@ class AgentProcess:
             "users": [{"name": "reader", "password_file": "password.txt"}],
         }
         temporary = self.config_path.with_suffix(".new")
-        temporary.write_text(json.dumps({"machines": machines, "opcua": opcua, **sections}, indent=2))
+        http = {"enabled": False}
+        temporary.write_text(json.dumps({"machines": machines, "opcua": opcua, "http": http, **sections}, indent=2))
         temporary.replace(self.config_path)
 
     def secret(self, name: str, key: str) -> str:

@@ -35,7 +35,7 @@ def on_a_free_port(config: Config) -> Config:
     return Config(
         machines=config.machines,
         opcua=replace(config.opcua, port=0, bind="127.0.0.1"),
-        http=config.http,
+        http=replace(config.http, port=0, bind="127.0.0.1"),
         polling=config.polling,
         states=config.states,
         watched_files=config.watched_files,

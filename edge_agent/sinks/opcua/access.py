@@ -16,6 +16,7 @@ from .security import policies
 from .security.certificate import Identity, OwnCertificate
 from .security.credentials import Credentials
 from .security.trust import TrustList
+from .security.trust_folder import fingerprint
 from .security.users import Reader, Users
 from .sessions.session_life import sessions_of
 
@@ -54,6 +55,11 @@ class Access:
         self._looked_at_users = self._looked_at_certificate = monotonic()
         self.users = Users(options, credentials=Credentials(state_dir))
         self.trust = TrustList(pki, mode=lambda: options().client_certificates, now=now)
+
+    @property
+    def fingerprint(self) -> str | None:
+        """SHA-256 of the endpoint's certificate, in hex; ``None`` while there is none."""
+        return fingerprint(self._identity.der) if self._identity else None
 
     async def prepare(self, server: Server, waiting: Callable[[], None]) -> None:
         """Have a certificate and everybody's password; ``waiting`` is called if the clock has to be set first.

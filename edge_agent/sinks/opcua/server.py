@@ -90,6 +90,21 @@ class OpcUaSink:
         return f"opc.tcp://{self._hostname}:{self.port}"
 
     @property
+    def urls(self) -> tuple[str, ...]:
+        """One for every port."""
+        return tuple(f"opc.tcp://{self.hostname}:{port}" for port in (self.port, *self._options.extra_ports))
+
+    @property
+    def hostname(self) -> str:
+        """The one in the endpoint's URLs."""
+        return self._hostname
+
+    @property
+    def fingerprint(self) -> str | None:
+        """SHA-256 of the endpoint's certificate, in hex; ``None`` while there is none."""
+        return self._access.fingerprint
+
+    @property
     def open_to_all(self) -> bool:
         """Everybody gets in, without password and encryption."""
         return self._options.anonymous

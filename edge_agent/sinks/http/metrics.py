@@ -1,0 +1,274 @@
+"""Prometheus' text format 0.0.4: https://prometheus.io/docs/instrumenting/exposition_formats/.
+
+Names are the items' ids in snake case without the groups that only order them, in base units: `Job/ElapsedTime` is
+``edge_agent_job_elapsed_time_seconds``. A value whose quality is bad has no sample: a graph shows a gap and not a line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from math import isfinite
+
+from msgspec import Struct
+
+from ...items import ITEMS, DataItem, Kind, Value, heater_items, heaters, read
+from ...model import Choice, MachineState, MesStatus, Quality
+from ...observation import Observation
+from ...store import Store
+from .about import About
+from .process import Process, this_process
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+_PREFIX = "edge_agent"
+# A year is no measurement, and the place in a list of one is always 0.
+_NOT_MEASURED = {"Identification/YearOfConstruction", "Production/ActiveProgram/NumberInList"}
+_GROUPS = {
+    "MachineryBuildingBlocks": "",
+    "OperationCounters": "",
+    "Monitoring": "",
+    "Production": "",
+    "Source": "Machine",
+}
+_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+class _Family(Struct, frozen=True):
+    """All samples of one name; ``samples`` are pairs of labels, as they are written, and values."""
+
+    name: str
+    kind: str
+    sentence: str
+    samples: Iterable[tuple[str, float]]
+
+
+class _Measure(Struct, frozen=True):
+    """An item that is exported: its name there, and what its values become."""
+
+    item: DataItem
+    name: str
+    kind: str
+
+
+def metrics(store: Store, about: About) -> str:
+    """Everything, as one text."""
+    machines = store.observations()
+    families = (*_of_machines(machines), *_of_agent(store, machines, about), *_of_process(this_process()))
+    return "".join(map(_written, families))
+
+
+def metric_name(item: DataItem) -> str:
+    """The name of an item's samples, of one that has any."""
+    parts = [_GROUPS.get(part, part) for part in item.id.split("/")]
+    name = "_".join(_WORDS.sub("_", part).lower() for part in (_PREFIX, *parts) if part)
+    if item.kind is Kind.TIME:
+        return f"{name.removesuffix('_time')}_timestamp_seconds"
+    if item.unit is not None:
+        name = f"{name}_{item.unit.prometheus}"
+    return f"{name.removesuffix('_counter')}_total" if _is_counter(item) else name
+
+
+def _is_counter(item: DataItem) -> bool:
+    return "/OperationCounters/" in item.id
+
+
+_NUMERIC = (Kind.NUMBER, Kind.COUNT, Kind.FLAG, Kind.TIME)
+_MEASURES = tuple(
+    _Measure(item, metric_name(item), "counter" if _is_counter(item) else "gauge")
+    for item in ITEMS
+    if item.kind in _NUMERIC and item.id not in _NOT_MEASURED
+)
+_CHOICES = tuple(_Measure(item, metric_name(item), "gauge") for item in ITEMS if item.kind is Kind.CHOICE)
+
+
+def _of_machines(machines: Sequence[Observation]) -> Iterator[_Family]:
+    labelled = [(_labels(machine=observation.machine.id), observation) for observation in machines]
+    yield _Family(
+        f"{_PREFIX}_machine_info", "gauge", "Who the machine is; always 1.", ((_who(each), 1) for each in machines)
+    )
+    yield _Family(
+        f"{_PREFIX}_job_info",
+        "gauge",
+        "The selected file; always 1.",
+        ((_labels(machine=each.machine.id, file=_file(each)), 1) for each in machines if _file(each)),
+    )
+    for measure in _MEASURES:
+        yield _Family(measure.name, measure.kind, measure.item.sentence, _samples(measure.item, labelled))
+    for choice in _CHOICES:
+        yield _Family(
+            choice.name, "gauge", f"{choice.item.sentence} 1 for the one that holds.", _one_of(choice, machines)
+        )
+    yield from _states(machines)
+    yield from _temperatures(machines)
+    yield from _polls(labelled)
+
+
+def _who(observation: Observation) -> str:
+    machine, plate = observation.machine, observation.machine.identification
+    return _labels(
+        machine=machine.id,
+        name=observation.display_name,
+        kind=machine.kind,
+        manufacturer=plate.manufacturer or "",
+        model=plate.model or "",
+        location=plate.location or "",
+        software=(observation.snapshot.software_version if observation.snapshot else None) or "",
+    )
+
+
+def _file(observation: Observation) -> str:
+    if observation.snapshot is None or not observation.quality.usable:
+        return ""
+    return observation.snapshot.job.file_name or ""
+
+
+def _samples(item: DataItem, machines: Iterable[tuple[str, Observation]]) -> Iterator[tuple[str, float]]:
+    per_base = item.unit.per_base if item.unit else 1
+    for labels, observation in machines:
+        value = read(item, observation).value
+        if value is not None:
+            yield labels, _number(value) / per_base
+
+
+def _number(value: Value) -> float:
+    if isinstance(value, datetime):
+        return value.timestamp()
+    assert isinstance(value, int | float)  # noqa: S101 - of the kinds that are measured
+    return value
+
+
+def _one_of(choice: _Measure, machines: Iterable[Observation]) -> Iterator[tuple[str, float]]:
+    members: Sequence[Choice] = tuple(choice.item.choices or ())
+    for observation in machines:
+        value = read(choice.item, observation).value
+        if value is not None:
+            for member in members:
+                yield _labels(machine=observation.machine.id, state=member.label), member is value
+
+
+def _states(machines: Sequence[Observation]) -> Iterator[_Family]:
+    def of(
+        kind: type[MesStatus | MachineState | Quality], read_state: Callable[[Observation], object]
+    ) -> Iterator[tuple[str, float]]:
+        for observation in machines:
+            held = read_state(observation)
+            if held is not None:
+                for member in kind:
+                    yield _labels(machine=observation.machine.id, state=member.value), member is held
+
+    def state(observation: Observation) -> MachineState | None:
+        return observation.snapshot.state if observation.snapshot and observation.quality.usable else None
+
+    yield _Family(
+        f"{_PREFIX}_machine_state",
+        "gauge",
+        "What the machine does. 1 for the state that holds.",
+        of(MachineState, state),
+    )
+    yield _Family(
+        f"{_PREFIX}_machine_mes_status",
+        "gauge",
+        "The state in the four words of an MES. 1 for the one that holds.",
+        of(MesStatus, lambda observation: observation.mes_status),
+    )
+    yield _Family(
+        f"{_PREFIX}_machine_quality",
+        "gauge",
+        "May the machine's values be trusted. 1 for the quality that holds.",
+        of(Quality, lambda observation: observation.quality),
+    )
+
+
+def _temperatures(machines: Sequence[Observation]) -> Iterator[_Family]:
+    rows = [
+        (_labels(machine=observation.machine.id, heater=heater), heater_items(heater), observation)
+        for observation in machines
+        for heater in heaters(observation.snapshot)
+    ]
+    for place, (name, sentence) in enumerate(
+        (("temperature", "Temperature of a heater."), ("setpoint", "Set point of a heater; 0 is off."))
+    ):
+        samples = (
+            (labels, float(value))
+            for labels, items, observation in rows
+            if isinstance(value := read(items[place], observation).value, int | float)
+        )
+        yield _Family(f"{_PREFIX}_heater_{name}_celsius", "gauge", sentence, samples)
+
+
+def _polls(machines: Sequence[tuple[str, Observation]]) -> Iterator[_Family]:
+    yield _Family(
+        f"{_PREFIX}_machine_polls_total",
+        "counter",
+        "How often the machine was asked.",
+        ((labels, observation.polls.cycles) for labels, observation in machines),
+    )
+    yield _Family(
+        f"{_PREFIX}_machine_poll_failures_total",
+        "counter",
+        "How often the machine was asked in vain.",
+        ((labels, observation.polls.failures) for labels, observation in machines),
+    )
+    yield _Family(
+        f"{_PREFIX}_machine_poll_duration_seconds",
+        "gauge",
+        "How long it took to ask the machine the last time, with or without success.",
+        (
+            (labels, observation.polls.duration_s)
+            for labels, observation in machines
+            if observation.polls.duration_s is not None
+        ),
+    )
+
+
+def _of_agent(store: Store, machines: Sequence[Observation], about: About) -> Iterator[_Family]:
+    endpoint = about.endpoint()
+
+    def one(name: str, kind: str, sentence: str, value: float, labels: str = "") -> _Family:
+        return _Family(f"{_PREFIX}_{name}", kind, sentence, [(labels, value)])
+
+    if store.agent is not None:
+        yield one("build_info", "gauge", "The agent's version; always 1.", 1, _labels(version=store.agent.version))
+    yield one("machines", "gauge", "How many machines are configured.", len(machines))
+    reachable = sum(observation.reachable for observation in machines)
+    yield one("machines_reachable", "gauge", "How many machines answered when last asked.", reachable)
+    yield one("healthy", "gauge", "1 while every part of the agent does its work.", not about.complaints())
+    yield one("opcua_open", "gauge", "1 while the OPC UA endpoint is open.", not endpoint.waits_for)
+    yield one("opcua_anonymous", "gauge", "1 if everybody may read the OPC UA endpoint.", endpoint.anonymous)
+    if about.journal is not None:
+        status = about.journal.status
+        yield one("journal_durable", "gauge", "1 while what happens is safe on the disk.", status.durable)
+        yield one("journal_waiting_runs", "gauge", "How many runs are only in memory.", status.waiting)
+
+
+def _of_process(process: Process | None) -> Iterator[_Family]:
+    if process is None:
+        return
+    for name, kind, sentence, value in (
+        ("cpu_seconds_total", "counter", "CPU time of user and system.", process.cpu_s),
+        ("resident_memory_bytes", "gauge", "Resident memory.", process.resident_bytes),
+        ("open_fds", "gauge", "Open files and sockets.", process.open_files),
+        ("start_time_seconds", "gauge", "When the process started, by today's clock.", process.started_at_s),
+    ):
+        yield _Family(f"process_{name}", kind, sentence, [("", value)])
+
+
+def _labels(**labels: str) -> str:
+    return "{" + ",".join(f'{name}="{_escaped(text)}"' for name, text in labels.items()) + "}"
+
+
+_ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
+
+
+def _escaped(text: str) -> str:
+    """As a label's value; what is no Unicode text is left out."""
+    return text.translate(_ESCAPES).encode("utf-8", "ignore").decode()
+
+
+def _written(family: _Family) -> str:
+    lines = [f"{family.name}{labels} {float(value)!r}\n" for labels, value in family.samples if isfinite(value)]
+    if not lines:
+        return ""
+    return f"# HELP {family.name} {family.sentence}\n# TYPE {family.name} {family.kind}\n{''.join(lines)}"

@@ -1,0 +1,91 @@
+"""The sink: its options, its port, its sign of life."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import socket
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Never
+
+from ...errors import UnavailableError
+from ...store import Store
+from .about import About
+from .listener import Limits, Listener
+from .options import HttpOptions
+from .site import Site
+from .stream import Pace
+
+log = logging.getLogger(__name__)
+
+PART = "status page"
+_HEARTBEAT_S = 5.0
+_DEADLINE_S = 60.0
+
+
+class HttpSink:
+    """Serves the store to browsers and to machines that speak HTTP.
+
+    ``options`` are asked at every request: who may read, and by which names, may change; the port does not.
+
+    Attributes:
+        ready: it is open.
+        port: where; final once it is ready.
+    """
+
+    def __init__(
+        self,
+        options: Callable[[], HttpOptions],
+        *,
+        about: About,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        limits: Limits | None = None,
+        pace: Pace | None = None,
+    ) -> None:
+        self._options = options
+        self._about = about
+        self._now = now
+        self._limits = limits
+        self._pace = pace
+        self.ready = asyncio.Event()
+        self.port = options().port
+
+    async def run(self, store: Store) -> Never:
+        """Serve until cancelled.
+
+        Raises:
+            UnavailableError: the port is taken.
+        """
+        site = Site(store, about=self._about, options=self._options, now=self._now, pace=self._pace)
+        listener = Listener(site.answer, limits=self._limits)
+        options = self._options()
+        try:
+            self.port = await listener.open(options.bind, options.port)
+        except OSError as error:
+            raise _port_error(options, error) from error
+        heartbeat = self._about.health.register(PART, deadline_s=_DEADLINE_S)
+        try:
+            log.info("status page: http://%s:%d/", socket.gethostname(), self.port)
+            self.ready.set()
+            while True:
+                if listener.is_open:
+                    heartbeat.beat()
+                await asyncio.sleep(_HEARTBEAT_S)
+        finally:
+            self._about.health.forget(PART)
+            site.streams.close()
+            await listener.close()
+
+
+def _port_error(options: HttpOptions, error: OSError) -> UnavailableError:
+    if error.errno == errno.EADDRINUSE:
+        return UnavailableError(
+            f"HTTP port {options.port} is in use by another program; stop it, set http.port in config.json, or do "
+            'without the page: "http": {"enabled": false}'
+        )
+    reason = error.strerror or str(error)
+    return UnavailableError(
+        f"HTTP port {options.port} on {options.bind} cannot be opened: {reason}; check http.bind and http.port"
+    )

@@ -1,0 +1,199 @@
+"""What is answered to which path, and to whom. Everything is told, nothing is taken: GET and HEAD only."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from ...store import Store
+from . import metrics, stream
+from .about import About
+from .guard import is_ours, may_read
+from .library import web
+from .listener import Deadline
+from .openapi import openapi
+from .options import HttpOptions
+from .page import page
+from .report import (
+    AgentReport,
+    JobList,
+    MachineList,
+    Refusal,
+    agent_report,
+    job_report,
+    machine_detail,
+    machine_report,
+)
+from .words import words_for
+
+log = logging.getLogger(__name__)
+
+JSON = "application/json"
+TEXT = "text/plain; charset=utf-8"
+HTML = "text/html; charset=utf-8"
+DEFAULT_JOBS, MOST_JOBS = 50, 1000
+
+_API = "/api/v1/"
+_WRONG_PASSWORD_S = 1.0
+_ASSETS = Path(__file__).with_name("assets")
+_KINDS = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
+_HEADERS = {
+    "Server": "edge-agent",
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+    "img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+}
+
+Route = Callable[[web.BaseRequest], "web.Response | Awaitable[web.Response]"]
+
+
+class Site:
+    """Everything below one port.
+
+    Args:
+        store: what is told.
+        about: where to ask for what the store does not hold.
+        options: asked at every request, so that a reloaded file counts from then on.
+        now: the wall clock.
+        pace: of the streams.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        about: About,
+        options: Callable[[], HttpOptions],
+        now: Callable[[], datetime],
+        pace: stream.Pace | None = None,
+    ) -> None:
+        self._store = store
+        self._about = about
+        self._options = options
+        self._now = now
+        self._faults: set[tuple[str, str]] = set()
+        self.streams = stream.Streams(store, agent=self._agent, pace=pace)
+        self._routes: Mapping[str, Route] = {
+            "/": self._page,
+            "/metrics": lambda _: _answer(metrics.metrics(store, about).encode(), metrics.CONTENT_TYPE),
+            f"{_API}machines": self._machines,
+            f"{_API}agent": lambda _: _json(self._agent()),
+            f"{_API}jobs": self._jobs,
+            f"{_API}openapi.json": lambda _: _answer(msgspec.json.encode(openapi()), JSON),
+            **{f"/{file.name}": _asset(file) for file in sorted(_ASSETS.iterdir()) if file.suffix[1:] in _KINDS},
+        }
+
+    async def answer(self, request: web.BaseRequest, deadline: Deadline) -> web.StreamResponse:
+        """Answer a request; a stream needs no deadline, since it has its own."""
+        refusal = await self._refusal(request)
+        if refusal is not None:
+            return refusal
+        if request.path == f"{_API}events":
+            return await self._events(request, deadline)
+        try:
+            return await self._routed(request)
+        except Exception as error:  # a bug costs one answer, and not the connection
+            kind = (request.path, type(error).__name__)
+            if kind not in self._faults:
+                self._faults.add(kind)
+                log.exception("a bug of the agent in answering %s", request.path)
+            return _refuse(request, 500, "a bug of the agent; its log has the details: please report it")
+
+    async def _refusal(self, request: web.BaseRequest) -> web.Response | None:
+        """Why somebody gets no answer, or the one answer that everybody gets."""
+        if request.method not in {"GET", "HEAD"}:
+            return _refuse(request, 405, "nothing can be changed here: only GET and HEAD", Allow="GET, HEAD")
+        options = self._options()
+        names = {*options.hostnames, self._about.endpoint().hostname.lower()}
+        if not is_ours(request.headers.get("Host", ""), names):
+            return _refuse(
+                request,
+                421,
+                "this computer does not go by that name; use its address, or add the name to http.hostnames in "
+                "config.json",
+            )
+        if request.path == "/healthz":
+            return self._health()
+        authorization = request.headers.get("Authorization")
+        if not may_read(authorization, options.users):
+            if authorization is not None:
+                await asyncio.sleep(_WRONG_PASSWORD_S)
+            challenge = {"WWW-Authenticate": 'Basic realm="edge-agent", charset="UTF-8"'}
+            return _refuse(request, 401, "only for users of http.users in config.json", **challenge)
+        return None
+
+    async def _routed(self, request: web.BaseRequest) -> web.Response:
+        route = self._routes.get(request.path)
+        if route is not None:
+            found = route(request)
+            return found if isinstance(found, web.Response) else await found
+        machine_id = request.path.removeprefix(f"{_API}machines/")
+        observation = self._store.latest(machine_id)
+        if observation is not None:
+            return _json(machine_detail(observation))
+        if machine_id != request.path:
+            return _refuse(request, 404, f"no machine has this id; {_API}machines lists all")
+        return _refuse(request, 404, f"there is nothing here; {_API}openapi.json lists what there is")
+
+    def _health(self) -> web.Response:
+        complaints = self._about.complaints()
+        return _answer("\n".join([*(complaints or ["ok"]), ""]).encode(), TEXT, status=503 if complaints else 200)
+
+    def _agent(self) -> AgentReport:
+        return agent_report(self._store, self._about, now=self._now())
+
+    def _page(self, request: web.BaseRequest) -> web.Response:
+        words = words_for(request.headers.get("Accept-Language", ""))
+        machines = [machine_report(observation) for observation in self._store.observations()]
+        text = page(machines, self._agent(), self._about.endpoint(), words)
+        language = {"Content-Language": words.language, "Vary": "Accept-Language"}
+        return _answer(text.encode("utf-8", "replace"), HTML, headers=language)
+
+    def _machines(self, _: web.BaseRequest) -> web.Response:
+        return _json(MachineList(machines=tuple(map(machine_report, self._store.observations()))))
+
+    async def _jobs(self, request: web.BaseRequest) -> web.Response:
+        limit = request.query.get("limit", str(DEFAULT_JOBS))
+        if not (limit.isascii() and limit.isdigit() and len(limit) <= 4 and 1 <= int(limit) <= MOST_JOBS):
+            return _refuse(request, 400, f"limit: expected a number from 1 to {MOST_JOBS}")
+        journal = self._about.journal
+        runs = await journal.runs(request.query.get("machine"), limit=int(limit)) if journal else []
+        return _json(JobList(jobs=tuple(map(job_report, runs))))
+
+    async def _events(self, request: web.BaseRequest, deadline: Deadline) -> web.StreamResponse:
+        if self.streams.full:
+            return _refuse(request, 503, "too many listen already; try again later", **{"Retry-After": "30"})
+        headers = _HEADERS | {"Content-Type": stream.CONTENT_TYPE}
+        response = web.StreamResponse(headers=headers)
+        if request.method == "GET":
+            deadline.reschedule(None)
+            await self.streams.serve(request, response)
+        return response
+
+
+def _asset(file: Path) -> Route:
+    content, kind = file.read_bytes(), _KINDS[file.suffix[1:]]
+    return lambda _: _answer(content, kind, headers={"Cache-Control": "max-age=3600"})
+
+
+def _json(report: Struct) -> web.Response:
+    return _answer(msgspec.json.encode(report), JSON)
+
+
+def _answer(body: bytes, kind: str, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    return web.Response(body=body, status=status, headers={**_HEADERS, "Content-Type": kind, **(headers or {})})
+
+
+def _refuse(request: web.BaseRequest, status: int, reason: str, /, **headers: str) -> web.Response:
+    if request.path.startswith(_API):
+        return _answer(msgspec.json.encode(Refusal(error=reason)), JSON, status=status, headers=headers)
+    return _answer(f"{reason}\n".encode(), TEXT, status=status, headers=headers)
