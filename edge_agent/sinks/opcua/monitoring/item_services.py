@@ -11,14 +11,15 @@ from asyncua.common.utils import ServiceError
 from ..events.event_filter import Supertypes
 from ..space.address_space import AddressSpace
 from ..space.attributes import stamps
+from ..space.nodeset import Key
 from ..space.sight import Readable
 from ..space.wire import key, status
 from .event_item import EventItem, FilterRefusedError
 from .subscription import Item, Owner, Subscription
 from .value_item import ValueItem
 
-MOST_MADE_ITEMS = 10
-"""Of a session, that watch values which are made for it: each costs something even while nothing happens."""
+MOST_MADE_ITEMS = 2
+"""Of a session, that watch the same value which is made for it: each costs something even while nothing happens."""
 _C = ua.StatusCodes
 _Entry = TypeVar("_Entry")
 _Result = TypeVar("_Result", ua.MonitoredItemCreateResult, ua.MonitoredItemModifyResult)
@@ -34,7 +35,7 @@ class ItemServices:
         supertypes: Supertypes,
         find: Callable[[Owner, int], Subscription],
         room: Callable[[Owner, int], int],
-        made: Callable[[Owner], int],
+        made: Callable[[Owner, Key], int],
     ) -> None:
         """Make them.
 
@@ -43,7 +44,7 @@ class ItemServices:
             supertypes: of a type, for event filters.
             find: a session's subscription by its id.
             room: how many more items a session may have that wants so many.
-            made: how many it has that watch values which are made for it.
+            made: how many it has that watch a value which is made for it.
         """
         self._space = space
         self._supertypes = supertypes
@@ -103,9 +104,9 @@ class ItemServices:
         *,
         has_room: bool,
     ) -> ua.MonitoredItemCreateResult:
-        watched = request.ItemToMonitor
-        is_made = self._space.is_made(key(watched.NodeId), watched.AttributeId)
-        if not has_room or (is_made and self._made(subscription.owner) >= MOST_MADE_ITEMS):
+        node, attribute = key(request.ItemToMonitor.NodeId), request.ItemToMonitor.AttributeId
+        is_made = self._space.is_made(node, attribute)
+        if not has_room or (is_made and self._made(subscription.owner, node) >= MOST_MADE_ITEMS):
             return ua.MonitoredItemCreateResult(StatusCode=status(_C.BadTooManyMonitoredItems))
         try:
             item = self._make(subscription, request, sight, timestamps)

@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from ..events.event_filter import Occurrence
 from ..space import wire
+from ..space.nodeset import Key
 from ..space.sight import Readable
 from .diagnostics import SubscriptionCounts
 from .event_item import EventItem
@@ -105,7 +106,7 @@ class Subscription:
         self.terms = terms
         self.enabled = enabled
         self.items: dict[int, Item] = {}
-        self.made_items: set[int] = set()
+        self.made_items: dict[int, Key] = {}
         self.counts = SubscriptionCounts()
         self._expired = expired
         self._by_node: dict[ua.NodeId, dict[int, EventItem]] = {}
@@ -325,7 +326,7 @@ class Subscription:
         if isinstance(item, EventItem):
             self._by_node.setdefault(item.node, {})[item.id] = item
         elif item.is_made:
-            self.made_items.add(item.id)
+            self.made_items[item.id] = item.node
             self._tells_made = True
         item.set_mode(mode)
 
@@ -352,7 +353,7 @@ class Subscription:
         item.end()
         self.counts.overflows += item.overflows
         self.counts.event_overflows += item.event_overflows
-        self.made_items.discard(item_id)
+        self.made_items.pop(item_id, None)
         self._ready.pop(item_id, None)
         self._triggering.pop(item_id, None)
         for other in self._triggering.values():

@@ -28,6 +28,7 @@ from ..events.event_filter import Occurrence, Supertypes
 from ..options import Limits
 from ..security.names import ANONYMOUS
 from ..space.address_space import AddressSpace
+from ..space.nodeset import Key
 from ..space.wire import status
 from .item_services import ItemServices, some
 from .publishing import PublishRequest
@@ -211,9 +212,9 @@ class Subscriptions:
             own, self._make_room(owner.user.name, min(wanted, own), lambda each: len(each.items), self.most_items)
         )
 
-    def _made(self, owner: Owner) -> int:
-        """How many of the session's items watch values that are made for it."""
-        return sum(len(each.made_items) for each in self._of(owner))
+    def _made(self, owner: Owner, node: Key) -> int:
+        """How many of the session's items watch a node's value, which is made for it."""
+        return sum(watched == node for each in self._of(owner) for watched in each.made_items.values())
 
     def _session_room(self, owner: Owner) -> int:
         return self.items_per_session - sum(len(each.items) for each in self._of(owner))

@@ -23,6 +23,7 @@ from ..space import wire
 from ..space.address_space import AddressSpace
 from ..space.attributes import bad, read_one, stamps
 from ..space.index_range import IndexRange
+from ..space.nodeset import Key
 from ..space.sight import Readable, Sight
 from .change_filter import change_filter
 from .monitored_item import MonitoredItem
@@ -143,6 +144,11 @@ class ValueItem(MonitoredItem[ua.DataValue, ua.MonitoredItemNotification]):
     def revise_size(cls, asked: int) -> int:
         """Room for at least one value."""
         return min(max(asked, 1), MOST_QUEUED)
+
+    @property
+    def node(self) -> Key:
+        """What it watches."""
+        return wire.key(self._watched.NodeId)
 
     def _take_over(
         self, asked: ua.MonitoringParameters, timestamps: ua.TimestampsToReturn, publishing_s: float
