@@ -15,6 +15,7 @@ from edge_agent.sinks.opcua.objects import history, job_methods, job_orders, mac
 from edge_agent.sinks.opcua.objects.job_orders import JobResult, JobState, ReturnStatus
 from edge_agent.sinks.opcua.objects.machine_type import MachineType
 from edge_agent.sinks.opcua.options import Limits
+from edge_agent.sinks.opcua.sessions import shutdown
 from edge_agent.sinks.opcua.space import continuation, limits, view
 from edge_agent.sinks.opcua.space.namespaces import namespaces
 from edge_agent.sinks.opcua.space.nodeset import Key, Nodeset, key
@@ -114,6 +115,7 @@ def test_what_clients_may_take_is_as_documented() -> None:
     assert ROWS["sessions"][1] == f"{ours.max_connections}, {ours.max_sessions_per_user} of one user"
     assert ROWS["subscriptions in a session"][1] == str(ours.max_subscriptions)
     assert ROWS["monitored items in a session"][1] == f"{ours.max_monitored_items:,}"
+    assert ROWS["monitored items in all sessions"][1] == f"{ours.max_total_monitored_items:,}"
     assert ROWS["bytes of a request"][1] == f"{ours.max_message_bytes:,}"
 
 
@@ -153,3 +155,7 @@ def test_every_quality_has_its_status_code_in_the_document() -> None:
 def test_what_is_kept_and_shown_has_its_numbers() -> None:
     assert f"at most {machine.MAX_HEATERS} a machine" in TEXT
     assert f"The newest {KEEP_RUNS * EVENTS_PER_RUN:,} events" in TEXT
+
+
+def test_when_a_stopping_agent_is_back_is_as_documented() -> None:
+    assert f"in {shutdown.GRACE_S} s of notice, {shutdown.RESTART_S:g} s, and as long as its last start took" in TEXT

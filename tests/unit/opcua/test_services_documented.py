@@ -14,6 +14,7 @@ from edge_agent.sinks.opcua.monitoring import subscription as one
 from edge_agent.sinks.opcua.monitoring.subscriptions import REQUESTS_BESIDE
 from edge_agent.sinks.opcua.options import Limits, OpcUaOptions
 from edge_agent.sinks.opcua.security import policies
+from edge_agent.sinks.opcua.sessions import shutdown
 
 TEXT = " ".join((Path(__file__).parents[3] / "docs" / "services.md").read_text(encoding="utf-8").split())
 
@@ -26,6 +27,7 @@ def most_of_all() -> int:
 
 async def test_subscriptions_are_limited_as_documented() -> None:
     assert f"{Limits().max_subscriptions} in a session and {most_of_all()} in all" in TEXT
+    assert f"half of the {most_of_all()} subscriptions, and of the {Limits().max_total_monitored_items:,} mon" in TEXT
 
 
 @pytest.mark.parametrize(
@@ -35,7 +37,8 @@ async def test_subscriptions_are_limited_as_documented() -> None:
         f"Keep-alive 0 is {one.DEFAULT_KEEP_ALIVE} cycles",
         f"kept are the last {one.MOST_MESSAGES}, and of those that hold more than {one.MOST_KEPT:,} notifications",
         f"A message holds at most {one.MOST_PER_MESSAGE:,} notifications",
-        f"{Limits().max_monitored_items:,} in a session",
+        f"{Limits().max_monitored_items:,} in a session and {Limits().max_total_monitored_items:,} in all",
+        f"When the agent stops, it says so for {shutdown.GRACE_S} s",
         f"1 to {value_item.MOST_QUEUED} values; events {event_item.LEAST_QUEUED} to {event_item.MOST_QUEUED:,}",
         f"at most {value_item.MOST_SAMPLING_S / 3600:.0f} h",
     ],
