@@ -135,7 +135,9 @@ async def test_a_log_in_and_its_end_are_told(auditor: Auditor, secured: Connect)
         closing = ua.CloseSessionRequest()
         closing.RequestHeader.AuditEntryId = "good night"
         await client.ask(closing)
-        await client.send(client.message(ua.CloseSecureChannelRequest(), b"CLO"))
+        leaving = ua.CloseSecureChannelRequest()
+        leaving.RequestHeader.AuditEntryId = "lights off"
+        await client.send(client.message(leaving, b"CLO"))
         channel_closed = await auditor.told(CHANNEL_CLOSED)
     came, went = await auditor.told(ACTIVATED), await auditor.told(CLOSED)
     assert (came["Status"], came["ClientUserId"], came["StatusCodeId"].name) == (True, "bob", "Good")
@@ -144,6 +146,7 @@ async def test_a_log_in_and_its_end_are_told(auditor: Auditor, secured: Connect)
     assert (went["SessionId"], went["ClientUserId"]) == (came["SessionId"], "bob")
     assert went["ClientAuditEntryId"] == "good night"
     assert channel_closed["SecureChannelId"] == came["SecureChannelId"]
+    assert channel_closed["ClientAuditEntryId"] == "lights off"
     assert BOB[1] not in repr(auditor.events)
 
 
