@@ -168,6 +168,8 @@ def _as_json(
         "ok": all(problem.severity is not Severity.ERROR for problem in problems),
         "files": [str(file) for file in config.watched_files] if config else [],
         "ports": _ports(config) if config else [],
+        "opcua_port": config.opcua.port if config else None,
+        "http_port": config.http.port if config and config.http.enabled else None,
         "problems": [_problem_as_json(problem) for problem in problems],
         "machines": [{**_machine_as_json(machine), "probe": answers.get(machine.machine.id)} for machine in machines],
     }
@@ -175,7 +177,9 @@ def _as_json(
 
 def _ports(config: Config) -> list[int]:
     """The ports that nobody else may have; ``"4840+"`` is content with another."""
-    return [*(() if config.opcua.port_or_next else (config.opcua.port,)), *config.opcua.extra_ports]
+    endpoint = () if config.opcua.port_or_next else (config.opcua.port,)
+    page = (config.http.port,) if config.http.enabled else ()
+    return [*endpoint, *config.opcua.extra_ports, *page]
 
 
 def _problem_as_json(problem: Problem) -> dict[str, Any]:

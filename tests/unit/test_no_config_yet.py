@@ -61,13 +61,15 @@ def test_a_file_that_is_there_is_used_or_refused(tmp_path: Path) -> None:
 def test_check_tells_which_files_and_ports_belong_to_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "key").write_text(KEY)
     entry = {"type": "OCTOPRINT", "url": "http://a", "authentication_file_path": "key", "mes_id": [1]}
-    for port, taken in ((4841, [4841, 4850]), ("4841+", [4850])):
-        sections = {"machines": [entry], "opcua": {"port": port, "extra_ports": [4850]}}
+    for port, page, taken in ((4841, True, [4841, 4850, 8080]), ("4841+", False, [4850])):
+        opcua = {"port": port, "extra_ports": [4850]}
+        sections = {"machines": [entry], "opcua": opcua, "http": {"enabled": page}}
         (tmp_path / NAME).write_text(json.dumps(sections))
         main(["check", "--json", "--config", str(tmp_path / NAME), "--state-dir", str(tmp_path)])
         report = json.loads(capsys.readouterr().out)
         assert report["files"] == [str(tmp_path / NAME), str(tmp_path / "key")]
         assert report["ports"] == taken
+        assert (report["opcua_port"], report["http_port"]) == (4841, 8080 if page else None)
 
 
 def test_a_link_that_leads_nowhere_is_no_missing_file(tmp_path: Path) -> None:
