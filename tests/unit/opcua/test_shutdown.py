@@ -13,9 +13,9 @@ import pytest
 import pytest_asyncio
 from asyncua import ua
 
-from edge_agent.sinks.opcua.sessions.shutdown import GRACE_S, RESTART_S
+from edge_agent.sinks.opcua.sessions.shutdown import GRACE_S, RESTART_S, expected_back
 from tests.endpoint import Bench
-from tests.observations import observation
+from tests.observations import AT, observation
 from tests.opcua_wire import EndedError, WireClient, connected
 
 SERVICE_LEVEL, RETURN_TIME, STATE, SECONDS, REASON, STATUS = 2267, 12885, 2259, 2992, 2993, 2256
@@ -150,6 +150,13 @@ async def test_a_request_that_waits_when_nothing_more_comes_is_answered(scene: S
         await listen()
     assert codes == ["Good"] * (GRACE_S + 1) + ["BadServerHalted"] * (6 - GRACE_S - 1)
     await stopping
+
+
+@pytest.mark.parametrize(("started_in_s", "seconds"), [(0.5, 12.5), (8.0, 20.0), (3600.0, 42.0)])
+def test_it_is_back_as_soon_as_it_last_was_unless_that_start_waited_for_the_clock(
+    started_in_s: float, seconds: float
+) -> None:
+    assert expected_back(AT, started_in_s=started_in_s) == AT + timedelta(seconds=seconds)
 
 
 async def test_nobody_is_waited_for_if_nobody_has_a_session(tmp_path: Path) -> None:

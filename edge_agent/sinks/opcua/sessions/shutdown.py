@@ -23,6 +23,8 @@ GRACE_S = 2
 """For clients to be told; none is waited for if none has a session."""
 RESTART_S = 10.0
 """What a restart takes beside the agent's own start: to stop, systemd's pause, Python."""
+LONGEST_START_S = 30.0
+"""One that took longer waited for the clock to be set, which it is now."""
 MAINTENANCE = 0
 _REASON = ua.LocalizedText("edge-agent stops or restarts", "en")
 _T = ua.VariantType
@@ -41,7 +43,7 @@ async def announce(server: InternalServer, *, started_in_s: float) -> None:
     if not sessions:
         return
     subscribing = [session for session in sessions if isinstance(session, SubscribingSession)]
-    back_at = datetime.now(UTC) + timedelta(seconds=GRACE_S + RESTART_S + started_in_s)
+    back_at = expected_back(datetime.now(UTC), started_in_s=started_in_s)
     await _write(server, _SERVICE_LEVEL, ua.Variant(MAINTENANCE, _T.Byte))
     await _write(server, _RETURN_TIME, ua.Variant(back_at, _T.DateTime))
     await _write(server, _STATE, ua.Variant(ua.ServerState.Shutdown.value, _T.Int32))
@@ -53,6 +55,11 @@ async def announce(server: InternalServer, *, started_in_s: float) -> None:
             if seconds == 1:
                 session.subscriptions.halt(session)
         await asyncio.sleep(1)
+
+
+def expected_back(now: datetime, *, started_in_s: float) -> datetime:
+    """When the server is open again if it is started again, as `announce` tells it."""
+    return now + timedelta(seconds=GRACE_S + RESTART_S + min(started_in_s, LONGEST_START_S))
 
 
 async def _count(server: InternalServer, seconds: int) -> None:
