@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from datetime import UTC, datetime
 from typing import Any
 
@@ -45,6 +45,7 @@ ALICE, BOB = ("alice", "correct horse"), ("bob", "battery staple")
 WRONG = "wrong-but-nearly-right"
 USERS = tuple(OpcUaUser(name=name, password=Secret(password)) for name, password in (ALICE, BOB))
 MES = 1
+LIMITS = Limits(activation_timeout_s=10.0, max_sessions_per_user=2)
 Connect = Callable[..., AbstractAsyncContextManager[WireClient]]
 
 
@@ -55,7 +56,7 @@ async def bench(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bench
         users=USERS,
         mes_ids=frozenset({MES}),
         anonymous=True,
-        limits=Limits(activation_timeout_s=10.0),
+        limits=LIMITS,
     )
     made.store.publish(observation())
     async with made.running():
@@ -166,6 +167,16 @@ async def test_a_name_that_no_user_has_is_told_nobody(auditor: Auditor, secured:
     assert (failed["ClientUserId"], failed["UserIdentityToken"].UserName) == (None, None)
     assert "no such user" in text(failed)
     assert BOB[1] not in repr(auditor.events)
+
+
+async def test_a_user_who_has_too_many_sessions_is_told_by_name(auditor: Auditor, secured: Connect) -> None:
+    async with AsyncExitStack() as stack:
+        for _ in range(LIMITS.max_sessions_per_user):
+            await (await stack.enter_async_context(secured())).log_in(*BOB)
+        with pytest.raises(RefusedError, match="BadTooManySessions"):
+            await (await stack.enter_async_context(secured())).log_in(*BOB)
+    failed = await auditor.told(ACTIVATED, lambda event: not event["Status"])
+    assert (failed["ClientUserId"], failed["StatusCodeId"].name) == ("bob", "BadTooManySessions")
 
 
 async def test_who_hangs_up_before_the_answer_has_tried(auditor: Auditor, secured: Connect) -> None:

@@ -72,6 +72,7 @@ class Request:
         self.service: str | None = None
         self.counts: RequestCounts | None = None
         self.audit_entry_id = header.AuditEntryId or ""
+        self.of_user = False
 
 
 class Processor:
@@ -343,6 +344,7 @@ class Processor:
             )
         except LogInRefused as error:
             raise ServiceError(ua.StatusCodes.BadUserAccessDenied) from error
+        request.of_user = True
         if self._closed or session.nonce != nonce:  # while the password was checked
             raise ServiceError(ua.StatusCodes.BadSessionIdInvalid)
         if not session.is_activated():

@@ -42,6 +42,8 @@ class Asking(Protocol):
 
     token: ua.NodeId
     audit_entry_id: str
+    of_user: bool
+    """Somebody has shown the right password, whatever became of the request after that."""
 
 
 Serve = Callable[[Any, Asked], Awaitable[Response]]
@@ -122,7 +124,7 @@ class Witness:
             try:
                 response = await serve(request, asked)
             except BaseException as error:
-                self._tell_log_in(asked, caller, session, _outcome(error), known=_knows(error))
+                self._tell_log_in(asked, caller, session, _outcome(error), known=request.of_user or _knows(error))
                 raise
             self._tell_log_in(asked, caller, session, GOOD, known=True)
             return response
