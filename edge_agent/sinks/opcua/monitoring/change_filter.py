@@ -1,7 +1,8 @@
 """Which changes of a value a client wants to be told (OPC 10000-4, 7.22.2).
 
 asyncua takes a percent deadband and ignores it, lets a deadband be asked for texts, and compares arrays by subtracting
-lists, which fails the write of the value.
+lists, which fails the write of the value. It decodes a filter as `uaprotocol_auto.DataChangeFilter`; what it calls
+`ua.DataChangeFilter` is a class below that one, of which no filter from the wire is.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import Any
 
 from asyncua import ua
 from asyncua.common.utils import ServiceError
+from asyncua.ua.uaprotocol_auto import DataChangeFilter
 from msgspec import Struct
 
 from ..space import nodeset
@@ -54,7 +56,7 @@ def change_filter(wanted: object, *, sight: Readable, node: Key, attribute: int)
         return EVERY_CHANGE
     if isinstance(wanted, ua.AggregateFilter):
         raise ServiceError(ua.StatusCodes.BadMonitoredItemFilterUnsupported)
-    if not isinstance(wanted, ua.DataChangeFilter):
+    if not isinstance(wanted, DataChangeFilter):
         raise ServiceError(ua.StatusCodes.BadFilterNotAllowed)
     trigger = ua.DataChangeTrigger(wanted.Trigger)
     kind, value = int(wanted.DeadbandType), float(wanted.DeadbandValue)
