@@ -354,6 +354,27 @@ async def test_it_answers_as_the_table_says(scene: Scene, service: str, situatio
         assert results_of(answer) <= {"BadUserAccessDenied" if service == "Write" else "Good"}
 
 
+@with_the_bench
+async def test_cancel_has_the_request_answered_that_it_names_and_no_other(scene: Scene) -> None:
+    client = scene.client
+    await client.log_in()
+    subscribe = create_subscription(scene)
+    subscribe.Parameters.RequestedPublishingInterval = 60_000
+    await client.ask(subscribe)
+    handles = []
+    for _ in range(2):
+        await client.send(client.message(ua.PublishRequest()))
+        handles.append(client.last_request)
+    cancel = ua.CancelRequest()
+    cancel.Parameters.RequestHandle = cast("Any", handles[1])
+    await client.send(client.message(cancel))
+    refused, response = await client.answer(), await client.answer()
+    assert refused.ResponseHeader.ServiceResult.name == "BadRequestCancelledByClient"
+    assert (refused.ResponseHeader.RequestHandle, response.Parameters.CancelCount) == (handles[1], 1)
+    await client.send(client.message(cancel))
+    assert (await client.answer()).Parameters.CancelCount == 0
+
+
 def test_the_table_has_every_service_and_no_other() -> None:
     assert sorted(TABLE) == SERVICES
     assert len(SERVICES) == 39
