@@ -37,8 +37,6 @@ LEFT_OUT = {
     "0:32754": "DefaultHEConfiguration: it would have to say what the journal holds and since when, which changes",
     "0:15004": "UrisVersion: sessionless services are not there",
     "0:17634": "LocalTime: all times are UTC, and the time zone is nobody's concern here",
-    "0:11492": "GetMonitoredItems: not implemented by asyncua",
-    "0:12873": "ResendData: not implemented by asyncua",
     "0:12749": "SetSubscriptionDurable: no subscription outlives the server",
     "0:12886": "RequestServerStateChange: systemd starts and stops the server",
     # ServerCapabilities

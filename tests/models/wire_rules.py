@@ -3,12 +3,14 @@
 What the Server object's variables hold is tested in tests/unit/opcua/test_server_object.py.
 """
 
+from edge_agent.sinks.opcua.monitoring.value_item import LEAST_MADE_SAMPLING_S
+
 from .compare import Difference, Rule
 from .stock_rules import DICTIONARY_TYPE, FAULTS, RUN_TIME_VALUES, is_subset
 
 MACHINES = "13:="
-NOT_READABLE = {"status": "BadNotReadable"}
 IRDI_ID_TYPES = "7:1005"
+ENABLED_FLAG = "0:2294"
 
 
 def _value(difference: Difference) -> dict[str, object]:
@@ -46,9 +48,14 @@ RULES = (
         applies=lambda d: _is_schema(d) and d.ours is None,
     ),
     Rule(
-        reason="diagnostics are off, which asyncua does not say",
+        reason="diagnostics are made when they are read, once a second for who watches them",
         count=16,
-        applies=lambda d: d.ours == NOT_READABLE and d.theirs is None,
+        applies=lambda d: d.what == "MinimumSamplingInterval" and d.ours == LEAST_MADE_SAMPLING_S * 1000.0,
+    ),
+    Rule(
+        reason="whether diagnostics are made is not a client's to say",
+        count=1,
+        applies=lambda d: d.node == ENABLED_FLAG and d.what == "AccessLevel",
     ),
     Rule(
         reason="namespaces of which we left something out are subsets",
@@ -57,12 +64,12 @@ RULES = (
     ),
     Rule(
         reason="asyncua reads an empty text or list as Null, or leaves it so",
-        count=37,
+        count=38,
         applies=_is_empty,
     ),
     Rule(
         reason="asyncua leaves what a server should say of itself Null",
-        count=30,
+        count=48,
         applies=lambda d: bool(_value(d)) and d.theirs is None and d.node.startswith("0:"),
     ),
     Rule(

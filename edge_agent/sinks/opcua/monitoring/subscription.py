@@ -186,7 +186,13 @@ class Subscription:
         for item in self.items.values():
             if isinstance(item, ValueItem):
                 item.look_as(owner.sight)
-            if initial_values and isinstance(item, ValueItem) and item.mode == ua.MonitoringMode.Reporting:
+        if initial_values:
+            self.repeat()
+
+    def repeat(self) -> None:
+        """Tell once more what every item reports; one that has something to tell tells that."""
+        for item in self.items.values():
+            if isinstance(item, ValueItem) and item.mode == ua.MonitoringMode.Reporting:
                 item.repeat()
 
     def end(self) -> None:

@@ -198,6 +198,17 @@ class Subscriptions:
         found.keep()
         return found
 
+    def called(self, owner: Owner, subscription_id: int) -> Subscription:
+        """The session's subscription, which lives anew, for a method of Server (OPC 10000-5, 9.1).
+
+        Raises:
+            ServiceError: it is another session's of the same client, or there is none that it may know of.
+        """
+        other = self.subscriptions.get(subscription_id)
+        if other is not None and other.owner is not owner and _same_client(owner, other.owner):
+            raise ServiceError(_C.BadUserAccessDenied)
+        return self.find(owner, subscription_id)
+
     def _of(self, owner: Owner) -> list[Subscription]:
         return [each for each in self.subscriptions.values() if each.owner is owner]
 

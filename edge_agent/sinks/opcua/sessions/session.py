@@ -125,7 +125,7 @@ class Session(SubscribingSession):
     async def call(self, params: list[ua.CallMethodRequest]) -> list[ua.CallMethodResult]:
         """Call methods."""
         _check(params, limits.METHODS_PER_CALL)
-        return await self._served.methods.call(params, self.sight)
+        return await self._served.methods.call(params, self.sight, self.own_methods)
 
     async def history_read(self, params: ua.HistoryReadParameters) -> list[ua.HistoryReadResult]:
         """Read what happened; asyncua leaves out whose question it is."""

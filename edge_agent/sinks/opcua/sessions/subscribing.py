@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, cast
 
 from asyncua import ua
 from asyncua.server.internal_session import SessionState
 
 from ..monitoring.publishing import Publisher, PublishRequest
+from ..monitoring.subscription_methods import SubscriptionMethods
 from ..monitoring.subscriptions import Subscriptions
+from ..space.methods import Method
 from ..space.sight import Readable
 from .session_life import LivingSession
 
@@ -86,6 +89,11 @@ class SubscribingSession(LivingSession):
     ) -> list[ua.TransferResult]:
         """Take over those of another session."""
         return self.subscriptions.transfer(self, params)
+
+    @property
+    def own_methods(self) -> Mapping[str, Method]:
+        """What methods do that concern the session's subscriptions, by BrowseName."""
+        return SubscriptionMethods(partial(self.subscriptions.called, self)).methods
 
     async def create_monitored_items(
         self, params: ua.CreateMonitoredItemsParameters

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from asyncua import ua
 from asyncua.common.utils import ServiceError
@@ -32,17 +33,26 @@ class Methods:
         """Say what a method does; ``name`` is its BrowseName as ``ns:Name``, wherever it occurs."""
         self._methods[name] = method
 
-    async def call(self, methods: list[ua.CallMethodRequest], sight: Readable) -> list[ua.CallMethodResult]:
+    async def call(
+        self, methods: list[ua.CallMethodRequest], sight: Readable, own: Mapping[str, Method] = MappingProxyType({})
+    ) -> list[ua.CallMethodResult]:
         """Call methods one after the other; every result has a status of its own.
+
+        Args:
+            methods: which, and what they are given.
+            sight: what the caller sees.
+            own: what methods do that concern the caller itself, by BrowseName.
 
         Raises:
             ServiceError: there is none.
         """
         if not methods:
             raise ServiceError(ua.StatusCodes.BadNothingToDo)
-        return [await self._answer(request, _Callable(sight)) for request in methods]
+        return [await self._answer(request, _Callable(sight), own) for request in methods]
 
-    async def _answer(self, request: ua.CallMethodRequest, space: _Callable) -> ua.CallMethodResult:
+    async def _answer(
+        self, request: ua.CallMethodRequest, space: _Callable, own: Mapping[str, Method]
+    ) -> ua.CallMethodResult:
         arguments = list(request.InputArguments or ())
         try:
             method = space.find(wire.key(request.ObjectId), wire.key(request.MethodId))
@@ -52,7 +62,8 @@ class Methods:
                     StatusCode=wire.status(ua.StatusCodes.BadInvalidArgument), InputArgumentResults=mismatches
                 )
             row = space.row(method)
-            serve = self._methods.get(row.name if row else "", _not_implemented)
+            name = row.name if row else ""
+            serve = own.get(name) or self._methods.get(name, _not_implemented)
             results = await serve(wire.key(request.ObjectId), arguments)
         except ua.UaStatusCodeError as error:
             return ua.CallMethodResult(StatusCode=wire.status(error.code))
