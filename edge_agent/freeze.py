@@ -29,7 +29,7 @@ class Freeze:
     """Takes the tracebacks of one process; its file is in ``state_dir``.
 
     Attributes:
-        before: where the event loop of the last process stood when it ended; empty if it did not stand still.
+        before: what stood still when the last process ended, in words, and in which call; empty if nothing did.
     """
 
     def __init__(self, state_dir: Path, *, silent_s: float) -> None:
@@ -71,13 +71,8 @@ class Freeze:
         size = os.fstat(self._number).st_size
         if size <= self._seen:
             return
-        call = _standing_in(_read(self._path)) or "a call unknown"
-        log.warning(
-            "the event loop stood still for more than %g s in %s; %s has the traceback",
-            self._silent_s,
-            call,
-            self._path,
-        )
+        what = _standing_still(_read(self._path)) or "the event loop stood still"
+        log.warning("%s, for more than %g s; %s has the traceback", what, self._silent_s, self._path)
         os.write(self._number, f"{_WENT_ON}\n".encode())
         if size > _LARGEST_BYTES:
             os.ftruncate(self._number, 0)
@@ -97,7 +92,7 @@ class Freeze:
             return ""
         if _FRAME.search(left):
             self._path.replace(self._path.with_name(_OLD_FILE))
-        return _standing_in(left)
+        return _standing_still(left)
 
 
 def _read(path: Path) -> str:
@@ -105,8 +100,8 @@ def _read(path: Path) -> str:
         return opened.read(_LONGEST_READ).decode(errors="replace")
 
 
-def _standing_in(text: str) -> str:
-    """The call that the main thread was in when the last traceback was taken; empty if it went on after that."""
+def _standing_still(text: str) -> str:
+    """What the main thread was in when the last traceback was taken; empty if it went on after that."""
     header = _HEADER.search(text)
     last = text.rpartition(_WENT_ON)[2]
     _, found, stack = last.rpartition(f"hread {header[1]}" if header else "Current thread")
@@ -115,8 +110,8 @@ def _standing_in(text: str) -> str:
         return ""
     path, line, function = frames[0]
     if path.endswith(_IDLE):
-        return "nothing: the process as a whole stood still"
-    call = f"{_short(path)}:{line} {function}"
+        return "the process as a whole stood still"
+    call = f"the event loop stood still in {_short(path)}:{line} {function}"
     ours = next((frame for frame in frames if "/edge_agent/" in frame[0]), None)
     return call if ours is None or ours == frames[0] else f"{call}, called by {_short(ours[0])}:{ours[1]} {ours[2]}"
 

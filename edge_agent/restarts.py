@@ -95,7 +95,7 @@ class Restart(Struct, frozen=True):
         return f"{self.cause}: {self.for_everybody or self.text}"
 
 
-def why(words: Words | None, end: End | None, *, version: str, boot_id: str, stood_in: str = "") -> Restart:
+def why(words: Words | None, end: End | None, *, version: str, boot_id: str, frozen: str = "") -> Restart:
     """Why a run begins.
 
     Args:
@@ -103,7 +103,7 @@ def why(words: Words | None, end: End | None, *, version: str, boot_id: str, sto
         end: how systemd saw it end; ``None`` if it did not, or there is no systemd.
         version: ours now.
         boot_id: the kernel's now.
-        stood_in: the call in which the last run's event loop stood still.
+        frozen: what stood still when the last run ended (see `freeze`).
     """
     if words is None:
         return Restart(Cause.FIRST_START, "nothing is known of a run before this one")
@@ -116,38 +116,38 @@ def why(words: Words | None, end: End | None, *, version: str, boot_id: str, sto
             return Restart(Cause.REBOOT, f"{words.text}, and the host started anew")
         return Restart(Cause.OPERATOR, words.text)
     if end is not None:
-        return _as_systemd_saw_it(words, end, stood_in)
+        return _as_systemd_saw_it(words, end, frozen)
     if words.boot_id != boot_id:
         return Restart(Cause.POWER_LOSS, "the host started anew, and the agent had not been stopped")
-    if words.late or stood_in:
-        return _watchdog(words, stood_in)
+    if words.late or frozen:
+        return _watchdog(words, frozen)
     return Restart(Cause.KILLED, "it ended without a word: by kill -9, or for want of memory")
 
 
-def _as_systemd_saw_it(words: Words, end: End, stood_in: str) -> Restart:
+def _as_systemd_saw_it(words: Words, end: End, frozen: str) -> Restart:
     match end.result:
         case "oom-kill":
             return Restart(Cause.OUT_OF_MEMORY, "the kernel ended it for want of memory")
         case "watchdog":
-            return _watchdog(words, stood_in)
+            return _watchdog(words, frozen)
         case "success":
             return Restart(Cause.OPERATOR, "stopped")
         case "timeout":
             return Restart(Cause.KILLED, "it took too long to start, reload or stop")
         case "signal" | "core-dump":
-            where = f" in {stood_in}" if stood_in else ""
+            where = f": {frozen}" if frozen else ""
             cause = Cause.CRASH if end.status in _CRASHING else Cause.KILLED
             return Restart(cause, f"by signal {end.status}{where}")
         case _:
             return Restart(Cause.CRASH, f"it ended without a word ({end.result}, {end.code} {end.status})")
 
 
-def _watchdog(words: Words, stood_in: str) -> Restart:
+def _watchdog(words: Words, frozen: str) -> Restart:
     if words.late:
         return Restart(Cause.WATCHDOG, words.late, words.late_for_everybody)
-    if stood_in:
-        return Restart(Cause.WATCHDOG, f"the event loop stood still in {stood_in}")
-    return Restart(Cause.WATCHDOG, "the event loop stood still, nobody knows in which call")
+    if frozen:
+        return Restart(Cause.WATCHDOG, frozen)
+    return Restart(Cause.WATCHDOG, "it stood still, and nobody knows in which call")
 
 
 def last_line(error: BaseException, secrets: Collection[str] = ()) -> str:
@@ -176,12 +176,12 @@ class LastWords:
         restart: why this run began.
     """
 
-    def __init__(self, state_dir: Path, *, version: str, boot_id: str | None = None, stood_in: str = "") -> None:
+    def __init__(self, state_dir: Path, *, version: str, boot_id: str | None = None, frozen: str = "") -> None:
         self._path = state_dir / WORDS_FILE
         self._lock = threading.Lock()
         boot_id = _boot_id() if boot_id is None else boot_id
         before, end = _words(self._path), _end(state_dir / END_FILE)
-        self.restart = why(before, end, version=version, boot_id=boot_id, stood_in=stood_in)
+        self.restart = why(before, end, version=version, boot_id=boot_id, frozen=frozen)
         with contextlib.suppress(OSError):
             (state_dir / END_FILE).unlink(missing_ok=True)  # made durable by what is written next
         self._words = Words(version=version, boot_id=boot_id, pid=os.getpid(), restart=str(self.restart))

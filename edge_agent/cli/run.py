@@ -63,7 +63,7 @@ def run(*, config_path: Path, state_dir: Path, log_level: str, may_be_missing: b
     with contextlib.suppress(OSError):  # whoever needs the folder says what is wrong with it
         state_dir.mkdir(parents=True, exist_ok=True)
     freeze = Freeze(state_dir, silent_s=2 * (watchdog_interval_s(os.environ) or _SILENT_S))
-    last_words = LastWords(state_dir, version=__version__, stood_in=freeze.before)
+    last_words = LastWords(state_dir, version=__version__, frozen=freeze.before)
     log.info("edge-agent %s starts; before: %s", __version__, last_words.restart)
     agent: Agent | None = None
     try:

@@ -14,8 +14,8 @@ from edge_agent.restarts import END_FILE, WORDS_FILE, LastWords, last_line
 KEY = "0123456789ABCDEF0123456789ABCDEF"
 
 
-def run(folder: Path, *, version: str = "1.0", boot: str = "boot 1", stood_in: str = "") -> LastWords:
-    return LastWords(folder, version=version, boot_id=boot, stood_in=stood_in)
+def run(folder: Path, *, version: str = "1.0", boot: str = "boot 1", frozen: str = "") -> LastWords:
+    return LastWords(folder, version=version, boot_id=boot, frozen=frozen)
 
 
 def systemd_says(folder: Path, words: str) -> None:
@@ -29,12 +29,12 @@ def restart_after(
     systemd: str = "",
     version: str = "1.0",
     boot: str = "boot 1",
-    stood_in: str = "",
+    frozen: str = "",
 ) -> str:
     last(run(folder))
     if systemd:
         systemd_says(folder, systemd)
-    return str(run(folder, version=version, boot=boot, stood_in=stood_in).restart)
+    return str(run(folder, version=version, boot=boot, frozen=frozen).restart)
 
 
 def stopped(words: LastWords) -> None:
@@ -73,24 +73,22 @@ def test_who_was_stopped_in_order_was_stopped_by_somebody(
 
 
 @pytest.mark.parametrize(
-    ("systemd", "stood_in", "reason"),
+    ("systemd", "frozen", "reason"),
     [
         ("oom-kill killed KILL", "", "out of memory: the kernel ended it for want of memory"),
-        ("watchdog killed ABRT", "a.py:1 f", "watchdog: the event loop stood still in a.py:1 f"),
-        ("watchdog killed ABRT", "", "watchdog: the event loop stood still, nobody knows in which call"),
+        ("watchdog killed ABRT", "it stood in a.py:1 f", "watchdog: it stood in a.py:1 f"),
+        ("watchdog killed ABRT", "", "watchdog: it stood still, and nobody knows in which call"),
         ("signal killed KILL", "", "killed: by signal KILL"),
-        ("core-dump dumped SEGV", "a.py:1 f", "crash: by signal SEGV in a.py:1 f"),
+        ("core-dump dumped SEGV", "it stood in a.py:1 f", "crash: by signal SEGV: it stood in a.py:1 f"),
         ("timeout killed TERM", "", "killed: it took too long to start, reload or stop"),
         ("exit-code exited 1", "", "crash: it ended without a word (exit-code, exited 1)"),
         ("success exited 0", "", "operator: stopped"),
-        ("", "a.py:1 f", "watchdog: the event loop stood still in a.py:1 f"),
+        ("", "it stood in a.py:1 f", "watchdog: it stood in a.py:1 f"),
         ("", "", "killed: it ended without a word: by kill -9, or for want of memory"),
     ],
 )
-def test_of_who_ended_without_a_word_systemd_knows_more(
-    tmp_path: Path, systemd: str, stood_in: str, reason: str
-) -> None:
-    assert restart_after(tmp_path, systemd=systemd, stood_in=stood_in) == reason
+def test_of_who_ended_without_a_word_systemd_knows_more(tmp_path: Path, systemd: str, frozen: str, reason: str) -> None:
+    assert restart_after(tmp_path, systemd=systemd, frozen=frozen) == reason
 
 
 def test_a_host_that_starts_anew_without_a_stop_has_lost_its_power(tmp_path: Path) -> None:
@@ -100,7 +98,7 @@ def test_a_host_that_starts_anew_without_a_stop_has_lost_its_power(tmp_path: Pat
 
 
 def test_a_late_part_is_named_and_told_to_everybody_without_its_machine(tmp_path: Path) -> None:
-    assert restart_after(tmp_path, late, systemd="watchdog killed ABRT", stood_in="a.py:1 f") == (
+    assert restart_after(tmp_path, late, systemd="watchdog killed ABRT", frozen="it stood in a.py:1 f") == (
         "watchdog: poller of a made no progress for 98 s (deadline 98 s)"
     )
     late(run(tmp_path))
