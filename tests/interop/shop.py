@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import sys
 from pathlib import Path
 
 from tests.double import KEY, OctoPrintDouble
@@ -61,6 +64,16 @@ async def all_asked(client: NodeClient) -> bool:
     paths = ("Agent/MachinesReachable", "locked/Source/Error", "missing/Source/Error")
     reachable, *errors = await client.read(*map(node, paths))
     return reachable.value == 3 and all(error.value for error in errors)
+
+
+async def password_of(agent: AgentProcess, user: str) -> str:
+    """As its operator asks for it."""
+    paths = ("--config", str(agent.config_path), "--state-dir", str(agent.state_dir))
+    asked = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "edge_agent", "credentials", "--json", *paths, stdout=asyncio.subprocess.PIPE
+    )
+    told, _ = await asked.communicate()
+    return str(next(entry["password"] for entry in json.loads(told) if entry["user"] == user))
 
 
 def url(agent: AgentProcess) -> str:

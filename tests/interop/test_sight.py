@@ -3,33 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import sys
 from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
 
-from tests.integration.agent import AgentProcess
-
 from .documented import JOB_RESULTS
 from .node_client import NodeClient, RefusedError
-from .shop import Shop, log_in, node
+from .shop import Shop, log_in, node, password_of
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(90)]
 
 MACHINES, SERVER = "ns=4;i=1001", "ns=0;i=2253"
 FIELDS = ["SourceName", "Message"]
-
-
-async def password_of(agent: AgentProcess, user: str) -> str:
-    """As its operator asks for it."""
-    paths = ("--config", str(agent.config_path), "--state-dir", str(agent.state_dir))
-    asked = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "edge_agent", "credentials", "--json", *paths, stdout=asyncio.subprocess.PIPE
-    )
-    told, _ = await asked.communicate()
-    return str(next(entry["password"] for entry in json.loads(told) if entry["user"] == user))
 
 
 @pytest_asyncio.fixture(loop_scope="module")
