@@ -116,7 +116,9 @@ class Agent:
     @property
     def secrets(self) -> list[str]:
         """Of the configuration in force: what must not be in anything that is told."""
-        found = [*(entry.key for entry in self._config.machines), *(user.password for user in self._config.opcua.users)]
+        config = self._config
+        found = [*(entry.key for entry in config.machines), *(user.password for user in config.opcua.users)]
+        found += [user.password for user in config.http.users]
         return [secret.reveal() for secret in found if secret is not None]
 
     def _stop(self, serving: asyncio.Future[None], number: signal.Signals) -> None:
@@ -233,6 +235,7 @@ class Agent:
                 version=__version__,
                 started_at=started_at,
                 config_status=f"{self._now():%Y-%m-%dT%H:%M:%SZ} {config_status}{warning}",
+                config_refused=bool(self._refused_files),
                 last_restart=self._last_words.restart.told if self._last_words is not None else "",
             )
         )

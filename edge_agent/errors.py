@@ -15,6 +15,8 @@ class ExitCode(IntEnum):
 
     OK = 0
     BUG = 1
+    ATTENTION = 1
+    """Of ``status`` only: it works, and tells of something that somebody should look at."""
     USAGE = 2
     UNAVAILABLE = 69
     CONFIG = 78

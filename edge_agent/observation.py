@@ -70,12 +70,14 @@ class Observation(Struct, frozen=True, kw_only=True):
 class AgentStatus(Struct, frozen=True, kw_only=True):
     """What the agent says of itself.
 
-    ``config_status`` is one sentence on the configuration in force, ``last_restart`` one on why it was started.
+    ``config_status`` is one sentence on the configuration in force, ``config_refused`` that a newer one cannot be used,
+    ``last_restart`` one sentence on why it was started.
     """
 
     version: str
     started_at: datetime
     config_status: str
+    config_refused: bool = False
     last_restart: str = ""
 
 

@@ -63,6 +63,12 @@ def parser() -> argparse.ArgumentParser:
         help="how much faster than life; default: 5",
     )
 
+    status = commands.add_parser(
+        "status", parents=[files], help="what the running agent says of itself and its machines"
+    )
+    status.add_argument("--json", action="store_true", help="the same as JSON")
+    status.add_argument("--url", metavar="URL", help="of its status page; default: this computer's, as in config.json")
+
     commands.add_parser("schema", help="JSON Schema of config.json")
 
     credentials = commands.add_parser(
@@ -146,6 +152,16 @@ def _dispatch(options: argparse.Namespace) -> ExitCode:
                 port=options.port,
                 http_port=options.http_port,
                 speed=options.speed,
+                out=sys.stdout,
+            )
+        case "status":
+            from .status import status  # noqa: PLC0415
+
+            return status(
+                config_path=options.config,
+                state_dir=options.state_dir,
+                url=options.url,
+                as_json=options.json,
                 out=sys.stdout,
             )
         case "credentials":

@@ -12,167 +12,62 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import re
-import unicodedata
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Never, TextIO
-
-from msgspec import Struct
 
 from ..errors import UnavailableError
 from ..model import Quality, StackLight, Temperature
 from ..observation import Observation
 from ..store import Store
+from .grid import (
+    BAR,
+    BOLD,
+    FAINT,
+    GAP,
+    GREEN,
+    RED,
+    YELLOW,
+    Cell,
+    Column,
+    age,
+    cut,
+    fit,
+    line_of,
+    plain,
+    progress,
+    time_left,
+)
 
 _REST_S = 0.25  # between two drawings
 _TICK_S = 1.0  # how long nothing may happen before ages and the window's size are looked at again
-_BAR = 10
-_GAP = "  "
 
-_GREEN, _YELLOW, _RED, _BOLD, _FAINT = "32", "33", "31", "1", "2"
 _LIGHTS: Mapping[StackLight, str] = {
-    StackLight.OFF: _FAINT,
-    StackLight.GREEN: _GREEN,
-    StackLight.GREEN_BLINKING: f"{_BOLD};{_GREEN}",
-    StackLight.YELLOW: _YELLOW,
-    StackLight.RED: _RED,
+    StackLight.OFF: FAINT,
+    StackLight.GREEN: GREEN,
+    StackLight.GREEN_BLINKING: f"{BOLD};{GREEN}",
+    StackLight.YELLOW: YELLOW,
+    StackLight.RED: RED,
 }
 _QUALITY_WORDS: Mapping[Quality, str] = {
     Quality.WAITING: "waiting for the first answer",
     Quality.UNCERTAIN: "no fresh answer",
 }
 
-_ESCAPE_SEQUENCES = re.compile(
-    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # colours, cursor, ...
-    r"|(?:\x1b[P\]X^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"  # window title, clipboard, ...
-    r"|\x1b[ -/]*[0-~]"
-)
 _ASCII = str.maketrans({"█": "#", "░": ".", "…": "~"})
 
 
-class _Column(Struct, frozen=True):
-    """One column of the table.
-
-    ``usual`` is its width even when all cells are shorter, so that the table stands still. It can be cut down to
-    ``least``; ``None``: never.
-    """
-
-    title: str
-    usual: int
-    least: int | None = None
-
-
-class _Cell(Struct, frozen=True):
-    text: str
-    style: str = ""
-
-
-_MACHINE = _Column("MACHINE", 8, 8)
-_STATE = _Column("STATE", 10)
-_MES = _Column("MES", 7)
-_FILE = _Column("FILE", 12, 8)
-_PROGRESS = _Column("PROGRESS", _BAR + 5)
-_PERCENT = _Column("%", 4)
-_LEFT = _Column("LEFT", 5)
-_TEMPERATURES = _Column("TEMPERATURES", 12, 12)
-_QUALITY = _Column("QUALITY", 8, 12)
+_MACHINE = Column("MACHINE", 8, 8)
+_STATE = Column("STATE", 10)
+_MES = Column("MES", 7)
+_FILE = Column("FILE", 12, 8)
+_PROGRESS = Column("PROGRESS", BAR + 5)
+_PERCENT = Column("%", 4)
+_LEFT = Column("LEFT", 5)
+_TEMPERATURES = Column("TEMPERATURES", 12, 12)
+_QUALITY = Column("QUALITY", 8, 12)
 _WIDE = (_MACHINE, _STATE, _MES, _FILE, _PROGRESS, _LEFT, _TEMPERATURES, _QUALITY)
 _NARROW = (_MACHINE, _STATE, _MES, _FILE, _PERCENT, _LEFT, _TEMPERATURES, _QUALITY)
-
-
-def plain(text: str) -> str:
-    """The text on one line, without anything a terminal would obey or not show."""
-    visible = (
-        " " if character.isspace() else character
-        for character in _ESCAPE_SEQUENCES.sub("", text)
-        # Not printable are also half characters and invisible ones, of which some turn the direction of a line.
-        if character.isspace() or character.isprintable()
-    )
-    return " ".join("".join(visible).split())
-
-
-def _columns_of(character: str) -> int:
-    if unicodedata.category(character) in {"Mn", "Me"}:
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
-
-
-def _width(text: str) -> int:
-    """How many columns of a terminal the text takes."""
-    return sum(map(_columns_of, text))
-
-
-def _cut(text: str, width: int) -> str:
-    """The text in at most so many columns; the last is … if something is missing."""
-    if _width(text) <= width:
-        return text
-    kept, left = "", width - 1
-    for character in text:
-        left -= _columns_of(character)
-        if left < 0:
-            break
-        kept += character
-    return kept + "…" * (width > 0)
-
-
-def _fit(columns: Sequence[_Column], rows: Sequence[Sequence[_Cell]], width: int) -> list[int]:
-    """The columns' widths: what their cells need, then less where most is to be had, down to the least."""
-    widths = [
-        max(column.usual, *(_width(row[place].text) for row in rows)) if rows else column.usual
-        for place, column in enumerate(columns)
-    ]
-    excess = sum(widths) + len(_GAP) * (len(widths) - 1) - width
-    for _ in range(excess):
-        spare = [
-            0 if column.least is None else have - column.least for have, column in zip(widths, columns, strict=True)
-        ]
-        place = max(range(len(spare)), key=lambda place: (spare[place] > 0, widths[place]))
-        if spare[place] <= 0:
-            break
-        widths[place] -= 1
-    return widths
-
-
-def _line(cells: Sequence[_Cell], widths: Sequence[int], *, width: int, colour: bool) -> str:
-    """One row of the table. Cells beyond the terminal's right edge are left out, the one on the edge is cut."""
-    line, left = "", width
-    for cell, wanted in zip(cells, widths, strict=True):
-        room = min(wanted, left)
-        if room <= 0:
-            break
-        text = _cut(cell.text, room)
-        padding = " " * (room - _width(text)) + _GAP
-        line += (f"\x1b[{cell.style}m{text}\x1b[0m" if colour and cell.style and text else text) + padding
-        left -= room + len(_GAP)
-    return line.rstrip()
-
-
-def _progress(ratio: float | None, *, bar: bool) -> str:
-    if ratio is None:
-        return ""
-    # Rounded down: 100 % is for a print that has ended.
-    percent = f"{int(ratio * 100 + 1e-9):3d}%"
-    filled = int(ratio * _BAR + 1e-9)
-    return f"{'█' * filled}{'░' * (_BAR - filled)} {percent}" if bar else percent
-
-
-def _time_left(seconds: float | None) -> str:
-    if seconds is None:
-        return ""
-    minutes, second = divmod(int(seconds), 60)
-    hours, minute = divmod(minutes, 60)
-    if hours >= 24:
-        return f"{hours // 24} d {hours % 24} h"
-    return f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute}:{second:02d}"
-
-
-def _age(since: datetime, now: datetime) -> str:
-    seconds = max(0, int((now - since).total_seconds()))
-    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
-        if seconds >= length:
-            return f"{seconds // length} {unit}"
-    return f"{seconds} s"
 
 
 def _degrees(name: str, temperature: Temperature) -> str:
@@ -182,48 +77,48 @@ def _degrees(name: str, temperature: Temperature) -> str:
     return f"{plain(name)} {text}" + (f"/{round(target)}" if target else "")
 
 
-def _temperatures(observation: Observation) -> _Cell:
+def _temperatures(observation: Observation) -> Cell:
     if observation.snapshot is None or not observation.quality.usable:
-        return _Cell("")
+        return Cell("")
     if not observation.temperature_quality.usable:
-        return _Cell(observation.temperature_quality.value, _FAINT)
-    style = "" if observation.temperature_quality is Quality.GOOD else _FAINT
-    return _Cell(" ".join(_degrees(*item) for item in observation.snapshot.temperatures.items()), style)
+        return Cell(observation.temperature_quality.value, FAINT)
+    style = "" if observation.temperature_quality is Quality.GOOD else FAINT
+    return Cell(" ".join(_degrees(*item) for item in observation.snapshot.temperatures.items()), style)
 
 
-def _state(observation: Observation) -> _Cell:
+def _state(observation: Observation) -> Cell:
     """The state, in parentheses if it is only the last one known."""
     if observation.snapshot is None:
-        return _Cell("-", _FAINT)
+        return Cell("-", FAINT)
     state = observation.snapshot.state.value
     if observation.quality is Quality.GOOD:
-        return _Cell(state, _LIGHTS[observation.stack_light])
-    return _Cell(f"({state})", _FAINT)
+        return Cell(state, _LIGHTS[observation.stack_light])
+    return Cell(f"({state})", FAINT)
 
 
-def _quality(observation: Observation, now: datetime) -> _Cell:
+def _quality(observation: Observation, now: datetime) -> Cell:
     """May the row be trusted, and if not or if something is wrong, why."""
     error = plain(observation.error)
     if observation.quality is Quality.GOOD:
         if observation.snapshot is not None and observation.snapshot.error:
-            return _Cell(plain(observation.snapshot.error), _RED)
-        return _Cell(f"good; trying again: {error}", _YELLOW) if error else _Cell("good")
+            return Cell(plain(observation.snapshot.error), RED)
+        return Cell(f"good; trying again: {error}", YELLOW) if error else Cell("good")
     words = _QUALITY_WORDS.get(observation.quality, observation.quality.value)
     if observation.last_seen is not None:
-        words += f" for {_age(observation.last_seen, now)}"
-    return _Cell(f"{words}: {error}" if error else words, _YELLOW)
+        words += f" for {age(observation.last_seen, now)}"
+    return Cell(f"{words}: {error}" if error else words, YELLOW)
 
 
-def _cells(observation: Observation, now: datetime, *, bar: bool) -> list[_Cell]:
+def _cells(observation: Observation, now: datetime, *, bar: bool) -> list[Cell]:
     live = observation.snapshot if observation.quality.usable else None
-    style = "" if observation.quality is Quality.GOOD else _FAINT
+    style = "" if observation.quality is Quality.GOOD else FAINT
     return [
-        _Cell(plain(observation.display_name)),
+        Cell(plain(observation.display_name)),
         _state(observation),
-        _Cell(observation.mes_status.value),
-        _Cell(plain(live.job.file_name or "") if live else "", style),
-        _Cell(_progress(live.job.progress_ratio, bar=bar) if live else "", style),
-        _Cell(_time_left(live.job.remaining_s) if live else "", style),
+        Cell(observation.mes_status.value),
+        Cell(plain(live.job.file_name or "") if live else "", style),
+        Cell(progress(live.job.progress_ratio, bar=bar) if live else "", style),
+        Cell(time_left(live.job.remaining_s) if live else "", style),
         _temperatures(observation),
         _quality(observation, now),
     ]
@@ -235,13 +130,13 @@ def render(observations: Sequence[Observation], *, width: int, colour: bool, now
     Where room is short, long cells are cut with …, then the progress bar goes and its percent stay, then the columns
     at the right edge go.
     """
-    bar = sum(column.least or column.usual for column in _WIDE) + len(_GAP) * (len(_WIDE) - 1) <= width
+    bar = sum(column.least or column.usual for column in _WIDE) + len(GAP) * (len(_WIDE) - 1) <= width
     columns = _WIDE if bar else _NARROW
     rows = [_cells(observation, now, bar=bar) for observation in observations]
-    widths = _fit(columns, rows, width)
-    titles = [_Cell(column.title, _BOLD) for column in columns]
-    lines = [_line(cells, widths, width=width, colour=colour) for cells in (titles, *rows)]
-    return lines if rows else [*lines, _cut("no machines yet", width)]
+    widths = fit(columns, rows, width)
+    titles = [Cell(column.title, BOLD) for column in columns]
+    lines = [line_of(cells, widths, width=width, colour=colour) for cells in (titles, *rows)]
+    return lines if rows else [*lines, cut("no machines yet", width)]
 
 
 class _Changes:
@@ -314,7 +209,7 @@ class _Screen:
         rows = max(size.lines - 1, 2)
         shown = list(lines)
         if len(shown) > rows:
-            shown = [*shown[: rows - 1], _cut(f"… and {len(shown) - rows + 1} more", size.columns)]
+            shown = [*shown[: rows - 1], cut(f"… and {len(shown) - rows + 1} more", size.columns)]
         if self._drawn_for not in {None, size}:
             # The terminal has folded the old lines, or not, as it likes: there is no telling where they are now.
             self._lines = []

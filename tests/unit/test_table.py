@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.cli.table import LiveTable, _cut, _width, plain, render
+from edge_agent.cli.grid import cut, plain, width_of
+from edge_agent.cli.table import LiveTable, render
 from edge_agent.errors import UnavailableError
 from edge_agent.model import (
     DEFAULT_STATE_TABLE,
@@ -124,7 +125,7 @@ def test_no_line_is_longer_than_the_terminal(width: int, name: str, file: str, c
     lines = table([*SHOP, observe(name, job=job)], width, colour=colour)
     assert len(lines) == 7
     for line in lines:
-        assert _width(re.sub(r"\x1b\[[0-9;]*m", "", line)) <= width
+        assert width_of(re.sub(r"\x1b\[[0-9;]*m", "", line)) <= width
         assert "\n" not in line
 
 
@@ -224,10 +225,10 @@ def test_nothing_of_a_printer_controls_the_terminal(text: str) -> None:
 
 
 def test_wide_characters_take_two_columns_and_marks_none() -> None:
-    assert (_width("歯車"), _width("u\u0308"), _width("ü")) == (4, 1, 1)
-    assert _cut("歯車_20T", 4) == "歯…"
-    assert _cut("歯車_20T", 5) == "歯車…"
-    assert _cut("u\u0308ber", 3) == "u\u0308b…"
+    assert (width_of("歯車"), width_of("u\u0308"), width_of("ü")) == (4, 1, 1)
+    assert cut("歯車_20T", 4) == "歯…"
+    assert cut("歯車_20T", 5) == "歯車…"
+    assert cut("u\u0308ber", 3) == "u\u0308b…"
     lines = table([observe("A", job=Job(file_name="歯車_20T.gcode", progress_ratio=0.0))])
     assert lines[1].startswith("A         ready       Idle     歯車_20T.gcode  ░")
 

@@ -25,6 +25,9 @@ _quiet.addHandler(logging.NullHandler())
 _POLITE_S = 1.0
 
 
+PLAIN_HEADERS = {"Server": "edge-agent", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+
 class Limits(Struct, frozen=True, kw_only=True):
     """How much clients may take. ``idle_s`` is how long a connection may have no request, or only half of one.
 
@@ -128,6 +131,19 @@ class _Connection(web.RequestHandler):
         self._listener.connections.pop(self, None)
         self._forget_time()
         super().connection_lost(exc)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer what is no request; called by aiohttp, which would send back what came."""
+        del request, exc, message
+        response = web.Response(status=status, text="no request that can be answered\n", headers=PLAIN_HEADERS)
+        response.force_close()
+        return response
 
     def work(self) -> None:
         """A request is there."""

@@ -183,19 +183,21 @@ def _states(machines: Sequence[Observation]) -> Iterator[_Family]:
 
 def _temperatures(machines: Sequence[Observation]) -> Iterator[_Family]:
     rows = [
-        (_labels(machine=observation.machine.id, heater=heater), heater_items(heater), observation)
+        (_labels(machine=observation.machine.id, heater=heater), observation, heater_items(heater))
         for observation in machines
         for heater in heaters(observation.snapshot)
     ]
-    for place, (name, sentence) in enumerate(
-        (("temperature", "Temperature of a heater."), ("setpoint", "Set point of a heater; 0 is off."))
-    ):
-        samples = (
-            (labels, float(value))
-            for labels, items, observation in rows
-            if isinstance(value := read(items[place], observation).value, int | float)
-        )
-        yield _Family(f"{_PREFIX}_heater_{name}_celsius", "gauge", sentence, samples)
+    actual = [(labels, observation, items[0]) for labels, observation, items in rows]
+    target = [(labels, observation, items[1]) for labels, observation, items in rows]
+    yield _Family(f"{_PREFIX}_heater_temperature_celsius", "gauge", "Temperature of a heater.", _degrees(actual))
+    yield _Family(f"{_PREFIX}_heater_setpoint_celsius", "gauge", "Set point of a heater; 0 is off.", _degrees(target))
+
+
+def _degrees(rows: Iterable[tuple[str, Observation, DataItem]]) -> Iterator[tuple[str, float]]:
+    for labels, observation, item in rows:
+        value = read(item, observation).value
+        if value is not None:
+            yield labels, _number(value)
 
 
 def _polls(machines: Sequence[tuple[str, Observation]]) -> Iterator[_Family]:

@@ -8,9 +8,9 @@ import msgspec
 from msgspec import Struct
 
 from ... import __version__
-from .report import AgentReport, JobList, MachineDetail, MachineList, MachineReport, Refusal
+from .report import AgentReport, JobList, MachineDetail, MachineList, MachineReport, Refusal, Removed
 
-_KINDS = (AgentReport, JobList, MachineDetail, MachineList, MachineReport, Refusal)
+_KINDS = (AgentReport, JobList, MachineDetail, MachineList, MachineReport, Refusal, Removed)
 
 
 def openapi() -> dict[str, Any]:
@@ -86,8 +86,8 @@ def _other(operation: str, summary: str, kind: str, schema: dict[str, Any]) -> d
 def _events() -> dict[str, Any]:
     told = _other(
         "events",
-        "Server-sent events. `machine` has a MachineReport whenever it changed, all of them at first; `removed` the id "
-        "of one that is gone; `agent` an AgentReport. A slow client skips values. A comment comes every 15 seconds.",
+        "Server-sent events. `machine` has a MachineReport whenever it changed, all of them at first; `removed` a "
+        "Removed once it is gone; `agent` an AgentReport. Who reads slowly skips values. A comment comes every 15 s.",
         "text/event-stream",
         {"type": "string"},
     )

@@ -81,6 +81,8 @@ def _english(text: str) -> str:
 
 def _alarms(agent: AgentReport, words: Words) -> str:
     told = [*agent.complaints, *agent.warnings]
+    if agent.config_refused:
+        told.append(f"config.json: {agent.config_status}")
     if agent.journal is not None and not agent.journal.durable:
         told.append(f"journal: {agent.journal.reason}")
     if not told:
@@ -113,7 +115,10 @@ def _state(machine: MachineReport, words: Words) -> str:
     state = words.states[machine.state] if machine.state else ""
     if machine.quality.usable:
         return _text(state)
-    quality = words.qualities.get(machine.quality, machine.quality.value)
+    # One that never answered, and about which it is known why, is not waited for.
+    failed = machine.quality is Quality.WAITING and machine.reason
+    held = Quality.NO_COMMUNICATION if failed else machine.quality
+    quality = words.qualities.get(held, held.value)
     last = f" <small>({_text(words.last_state.format(state=state))})</small>" if state else ""
     return _text(quality) + last
 
@@ -124,7 +129,7 @@ def _when(machine: MachineReport, now: datetime, words: Words) -> Iterator[str]:
             yield f'<p class="when">{words.since.format(time=_clock(machine.since, now))}</p>'
     elif machine.last_seen is not None:
         yield f'<p class="when">{words.last_seen.format(time=_clock(machine.last_seen, now))}</p>'
-    elif machine.quality is not Quality.WAITING:
+    elif machine.reason:
         yield f'<p class="when">{_text(words.never_seen)}</p>'
     if machine.quality is Quality.UNCERTAIN:
         yield f'<p class="when">{_text(words.old_values)}</p>'
@@ -205,4 +210,5 @@ def _footer(agent: AgentReport, endpoint: Endpoint, words: Words) -> str:
 <p>{_text(words.for_machines)}: <a href="/api/v1/machines">JSON</a>, <a href="/api/v1/openapi.json">OpenAPI</a>,
 <a href="/metrics">Prometheus</a>, <a href="/healthz">health</a></p>
 <p>{_text(words.configuration)}: {_english(agent.config_status)}</p>
-<p>{_text(words.version)}: {_text(agent.version)}</p>"""
+<p>{_text(words.version)}: {_text(agent.version)}</p>
+{f"<p>{_text(words.last_restart)}: {_english(agent.last_restart)}</p>" if agent.last_restart else ""}"""

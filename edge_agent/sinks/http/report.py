@@ -6,8 +6,11 @@ A field that is ``null`` is not known. Times are UTC, RFC 3339. Numbers carry th
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
+from math import isfinite
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import asdict
 
@@ -135,18 +138,30 @@ class JournalReport(Struct, frozen=True, kw_only=True):
 
 
 class AgentReport(Struct, frozen=True, kw_only=True):
-    """The agent itself. `complaints` says which part of it does not work, `warnings` what is dangerous."""
+    """The agent itself. `complaints` says which part of it does not work, `warnings` what is dangerous.
+
+    `config_refused` is true while config.json cannot be used and the one before it is in force; `last_restart` says why
+    the agent was started.
+    """
 
     version: str
     time: datetime
     started_at: datetime | None
     config_status: str
+    config_refused: bool
+    last_restart: str
     warnings: tuple[str, ...]
     complaints: tuple[str, ...]
     endpoint: EndpointReport
     journal: JournalReport | None
     machines: int
     machines_reachable: int
+
+
+class Removed(Struct, frozen=True, kw_only=True):
+    """A machine that is in the configuration no longer."""
+
+    id: str
 
 
 class Refusal(Struct, frozen=True, kw_only=True):
@@ -205,6 +220,8 @@ def agent_report(store: Store, about: About, *, now: datetime) -> AgentReport:
         time=now,
         started_at=status.started_at if status else None,
         config_status=status.config_status if status else "",
+        config_refused=status.config_refused if status else False,
+        last_restart=status.last_restart if status else "",
         warnings=(endpoint.warning,) if endpoint.warning else (),
         complaints=tuple(about.complaints()),
         endpoint=EndpointReport(
@@ -219,6 +236,15 @@ def agent_report(store: Store, about: About, *, now: datetime) -> AgentReport:
         machines=len(machines),
         machines_reachable=sum(observation.reachable for observation in machines),
     )
+
+
+def encoded(report: Struct) -> bytes:
+    """As JSON. Half a character, which a name in config.json may have, becomes a question mark."""
+    try:
+        return msgspec.json.encode(report)
+    except UnicodeEncodeError:
+        text = json.dumps(msgspec.to_builtins(report), ensure_ascii=False)
+        return text.encode("utf-8", "replace")
 
 
 def since(observation: Observation) -> datetime | None:
@@ -238,15 +264,20 @@ def _print(observation: Observation) -> PrintReport | None:
     if snapshot is None or not snapshot.job.has_file:
         return None
     job = snapshot.job
-    remaining_s = job.remaining_s if snapshot.state.busy else None
+    remaining_s = _finite(job.remaining_s) if snapshot.state.busy else None
     return PrintReport(
         file_name=job.file_name or job.file_path,
-        progress_ratio=job.progress_ratio,
-        elapsed_s=job.elapsed_s,
+        progress_ratio=_finite(job.progress_ratio),
+        elapsed_s=_finite(job.elapsed_s),
         remaining_s=remaining_s,
         ends_at=_later(snapshot.observed_at, remaining_s),
         user=job.user,
     )
+
+
+def _finite(value: float | None) -> float | None:
+    """JSON knows no others, and no page has room for them."""
+    return value if value is not None and isfinite(value) else None
 
 
 def _later(at: datetime, seconds: float | None) -> datetime | None:
@@ -266,8 +297,8 @@ def _heaters(observation: Observation) -> dict[str, HeaterReport]:
         return {}
     return {
         name: HeaterReport(
-            actual_celsius=observation.snapshot.temperatures[name].actual_celsius,
-            target_celsius=observation.snapshot.temperatures[name].target_celsius,
+            actual_celsius=_finite(observation.snapshot.temperatures[name].actual_celsius),
+            target_celsius=_finite(observation.snapshot.temperatures[name].target_celsius),
         )
         for name in heaters(observation.snapshot)
     }

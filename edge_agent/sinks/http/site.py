@@ -16,7 +16,7 @@ from . import metrics, stream
 from .about import About
 from .guard import is_ours, may_read
 from .library import web
-from .listener import Deadline
+from .listener import PLAIN_HEADERS, Deadline
 from .openapi import openapi
 from .options import HttpOptions
 from .page import page
@@ -26,6 +26,7 @@ from .report import (
     MachineList,
     Refusal,
     agent_report,
+    encoded,
     job_report,
     machine_detail,
     machine_report,
@@ -44,9 +45,7 @@ _WRONG_PASSWORD_S = 1.0
 _ASSETS = Path(__file__).with_name("assets")
 _KINDS = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
 _HEADERS = {
-    "Server": "edge-agent",
-    "Cache-Control": "no-store",
-    "X-Content-Type-Options": "nosniff",
+    **PLAIN_HEADERS,
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
@@ -186,7 +185,7 @@ def _asset(file: Path) -> Route:
 
 
 def _json(report: Struct) -> web.Response:
-    return _answer(msgspec.json.encode(report), JSON)
+    return _answer(encoded(report), JSON)
 
 
 def _answer(body: bytes, kind: str, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
@@ -195,5 +194,5 @@ def _answer(body: bytes, kind: str, *, status: int = 200, headers: Mapping[str, 
 
 def _refuse(request: web.BaseRequest, status: int, reason: str, /, **headers: str) -> web.Response:
     if request.path.startswith(_API):
-        return _answer(msgspec.json.encode(Refusal(error=reason)), JSON, status=status, headers=headers)
+        return _answer(encoded(Refusal(error=reason)), JSON, status=status, headers=headers)
     return _answer(f"{reason}\n".encode(), TEXT, status=status, headers=headers)

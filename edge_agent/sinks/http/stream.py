@@ -10,14 +10,13 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
 from ...observation import Observation
 from ...store import AGENT, Store, Watch
 from .library import web
-from .report import AgentReport, MachineReport, machine_report
+from .report import AgentReport, MachineReport, Removed, encoded, machine_report
 
 CONTENT_TYPE = "text/event-stream; charset=utf-8"
 
@@ -108,12 +107,12 @@ class Streams:
     def _told(self, machine_id: str, known: dict[str, MachineReport]) -> bytes:
         """One machine's event; empty if this client knows it already."""
         if machine_id == AGENT:
-            return _event("agent", msgspec.json.encode(self._agent()))
+            return _event("agent", encoded(self._agent()))
         observation = self._store.latest(machine_id)
         if observation is None:
             self._said.pop(machine_id, None)
             known.pop(machine_id, None)
-            return _event("removed", msgspec.json.encode({"id": machine_id}))
+            return _event("removed", encoded(Removed(id=machine_id)))
         said = self._report(machine_id, observation)
         if known.get(machine_id) == said.worth:
             return b""
@@ -127,7 +126,7 @@ class Streams:
             # Times that pass with every answer are nothing new by themselves.
             still = replace(report.print, elapsed_s=None, remaining_s=None, ends_at=None) if report.print else None
             worth = replace(report, last_seen=None, print=still)
-            said = self._said[machine_id] = _Said(observation, worth, _event("machine", msgspec.json.encode(report)))
+            said = self._said[machine_id] = _Said(observation, worth, _event("machine", encoded(report)))
         return said
 
 

@@ -40,6 +40,7 @@ class Words(Struct, frozen=True, kw_only=True):
     for_machines: str
     configuration: str
     version: str
+    last_restart: str
     days: str
     hours: str
     minutes: str
@@ -92,6 +93,7 @@ EN = Words(
     for_machines="For machines",
     configuration="Configuration",
     version="Version",
+    last_restart="Why it was started",
     days="{days} d {hours} h",
     hours="{hours} h {minutes} min",
     minutes="{minutes} min",
@@ -144,6 +146,7 @@ DE = Words(
     for_machines="Für Maschinen",
     configuration="Konfiguration",
     version="Version",
+    last_restart="Warum er gestartet wurde",
     days="{days} d {hours} h",
     hours="{hours} h {minutes} min",
     minutes="{minutes} min",

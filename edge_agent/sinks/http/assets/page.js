@@ -15,7 +15,7 @@
     for (const time of part.querySelectorAll("time")) {
       const at = new Date(time.dateTime);
       const today = at.toDateString() === new Date().toDateString();
-      const how = today ? { timeStyle: "short" } : { dateStyle: "short", timeStyle: "short" };
+      const how = { timeStyle: "short", hourCycle: "h23", ...(today ? {} : { dateStyle: "medium" }) };
       time.textContent = new Intl.DateTimeFormat(document.documentElement.lang, how).format(at);
     }
   };

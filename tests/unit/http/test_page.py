@@ -1,0 +1,196 @@
+"""The status page, as a person meets it: words, both languages, no script needed, nothing foreign obeyed."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from edge_agent.model import Job, MachineState, Quality, Temperature
+from edge_agent.observation import Observation
+from edge_agent.sinks.http import site
+from edge_agent.sinks.http.page import duration, page
+from edge_agent.sinks.http.report import AgentReport, agent_report, machine_report
+from edge_agent.sinks.http.words import DE, EN, Words, words_for
+from tests.observations import PRINTING, observation
+
+from .bench import FINGERPRINT, NOW, Bench, machine, observed
+
+ASSETS = Path(site.__file__).with_name("assets")
+EVIL = "<script>alert(1)</script>\"' onload=x &amp; \u202e"
+_VOID = {"meta", "link", "br"}
+
+
+class Reader(HTMLParser):
+    """Reads a page strictly: every element that is opened is closed, in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str, str]] = []
+        self.words: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        if tag not in _VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data.strip())
+
+    @property
+    def text(self) -> str:
+        return " ".join(filter(None, self.words))
+
+
+def agent(bench: Bench | None = None) -> AgentReport:
+    bench = bench or Bench()
+    return agent_report(bench.store, bench.about, now=NOW)
+
+
+def shown(*machines: Observation, words: Words = EN, told: AgentReport | None = None) -> Reader:
+    bench = Bench()
+    return Reader(page([machine_report(each) for each in machines], told or agent(bench), bench.endpoint, words))
+
+
+def test_a_print_is_told_in_words() -> None:
+    job = Job(file_name="gear.gcode", file_path="a", progress_ratio=0.419, remaining_s=11_000.0)
+    snapshot = replace(
+        PRINTING, job=job, temperatures={"tool0": Temperature(209.6, 210.0), "bed": Temperature(22.0, 0.0)}
+    )
+    reader = shown(observation(snapshot=snapshot))
+    assert "Mark One printing" in reader.text
+    assert "gear.gcode" in reader.text
+    assert "41 % · 3 h 3 min left · ends at" in reader.text
+    assert "tool0 210 / 210 °C bed 22 °C / off" in reader.text
+    assert ("progress", "value", "41") in reader.attributes
+    assert ("time", "datetime", "2026-03-04T08:09:27Z") in reader.attributes
+
+
+def test_who_cannot_be_reached_says_since_when_why_and_what_to_do() -> None:
+    lost = observation(quality=Quality.NO_COMMUNICATION, error="http://a: no answer; check that the host is on")
+    reader = shown(lost)
+    assert "does not answer (last known: printing)" in reader.text
+    assert "last answer:" in reader.text
+    assert "http://a: no answer; check that the host is on" in reader.text
+    assert "gear.gcode" not in reader.text
+    assert ("li", "class", "tile lost") in reader.attributes
+
+
+def test_one_that_never_answered_is_not_called_waiting_when_it_is_known_why() -> None:
+    assert "waiting for its first answer" in shown(observed(1, snapshot=None, quality=Quality.WAITING)).text
+    refused = shown(observed(1, snapshot=None, quality=Quality.WAITING, error="connection refused; is it on"))
+    assert "does not answer" in refused.text
+    assert "It has not answered since the agent started." in refused.text
+
+
+def test_a_fault_says_what_it_is() -> None:
+    fault = replace(PRINTING, state=MachineState.FAULT, state_text="Error", error="Thermal runaway")
+    assert "fault Thermal runaway" in shown(observation(snapshot=fault)).text
+
+
+def test_what_is_wrong_with_the_agent_stands_on_top() -> None:
+    bench = Bench()
+    bench.endpoint = replace(bench.endpoint, waits_for="the clock", warning="everybody gets in")
+    told = replace(agent(bench), config_refused=True, config_status="refused: config.json:1:1: no")
+    text = shown(told=told).text
+    for expected in ("OPC UA endpoint not open: the clock", "everybody gets in", "refused: config.json:1:1: no"):
+        assert text.index(expected) < text.index("No machine is configured yet.")
+    assert "Something needs attention" not in shown().text
+
+
+def test_the_endpoint_and_its_fingerprint_can_be_copied() -> None:
+    reader = shown()
+    assert "opc.tcp://pi:4840" in reader.text
+    assert FINGERPRINT in reader.text
+    assert reader.tags.count("code") == 2
+
+
+@pytest.mark.parametrize("words", [EN, DE], ids=lambda words: words.language)
+def test_nothing_that_a_printer_says_is_obeyed(words: Words) -> None:
+    job = Job(file_name=EVIL, file_path=EVIL, user=EVIL, progress_ratio=0.5)
+    snapshot = replace(
+        PRINTING, state=MachineState.FAULT, error=EVIL, state_text=EVIL, job=job, profile_name=EVIL, advice=EVIL,
+        software_version=EVIL, temperatures={EVIL: Temperature(1.0), "ok": Temperature(1.0)},
+    )  # fmt: skip
+    reader = shown(observation(snapshot=snapshot, machine=replace(machine(1), name=EVIL), error=EVIL), words=words)
+    assert reader.tags.count("script") == 1
+    assert not [name for _, name, _ in reader.attributes if name.startswith("on")]
+    assert EVIL in reader.words
+    assert {tag for tag in reader.tags if tag == "bdi"}  # so that it cannot turn the line around
+
+
+def test_there_is_nothing_inline_and_nothing_from_elsewhere() -> None:
+    reader = shown(observation())
+    assert not [one for one in reader.attributes if one[1] == "style"]
+    assert "style" not in reader.tags
+    for tag, name, value in reader.attributes:
+        if name in {"src", "href"}:
+            assert value.startswith("/"), (tag, value)
+            assert not value.startswith("//")
+    files = "".join((ASSETS / name).read_text() for name in ("page.css", "page.js"))
+    assert not re.findall(r"(?:https?:)?//[a-z]", files.replace("// ", ""))
+    assert "@import" not in files
+    assert "innerHTML" not in files
+
+
+def test_it_reloads_itself_where_there_is_no_script() -> None:
+    reader = shown()
+    assert ("meta", "http-equiv", "refresh") in reader.attributes
+    assert ("meta", "name", "viewport") in reader.attributes
+
+
+def test_fifty_machines_are_less_than_sixty_kilobytes_with_everything() -> None:
+    bench = Bench()
+    text = page([machine_report(observed(number)) for number in range(50)], agent(bench), bench.endpoint, EN)
+    assert len(text.encode()) + sum(file.stat().st_size for file in ASSETS.iterdir()) < 60_000
+
+
+@pytest.mark.parametrize("words", [EN, DE], ids=lambda words: words.language)
+def test_every_state_has_a_word_in_every_language(words: Words) -> None:
+    assert set(words.states) == set(MachineState)
+    assert set(words.qualities) == {Quality.WAITING, Quality.NO_COMMUNICATION, Quality.ACCESS_DENIED}
+    assert all(msgspec.structs.asdict(words).values())
+
+
+def test_both_languages_have_the_same_places_to_fill_in() -> None:
+    german = msgspec.structs.asdict(DE)
+    for name, text in msgspec.structs.asdict(EN).items():
+        if isinstance(text, str):
+            assert set(re.findall(r"{\w+}", text)) == set(re.findall(r"{\w+}", german[name])), name
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [
+        ("", "en"), ("de", "de"), ("de-AT,de;q=0.9,en;q=0.8", "de"), ("en-GB, de;q=0.5", "en"), ("fr, de;q=0.1", "de"),
+        ("fr", "en"), ("de;q=0.3, en;q=0.7", "en"), ("de;q=x", "en"), ("*", "en"), ("de;q=0", "en"),
+    ],
+)  # fmt: skip
+async def test_the_browser_chooses_the_language(header: str, language: str) -> None:
+    assert words_for(header).language == language
+    bench = Bench()
+    async with bench.running() as client, client.get("/", headers={"Accept-Language": header}) as answer:
+        assert answer.headers["Content-Language"] == language
+        assert f'<html lang="{language}">' in await answer.text()
+
+
+def test_durations() -> None:
+    told = [duration(seconds, EN) for seconds in (0, 59, 60, 3599, 3600, 86_399, 86_400, 200_000)]
+    assert told == [
+        "less than a minute", "less than a minute", "1 min", "59 min", "1 h 0 min", "23 h 59 min", "1 d 0 h", "2 d 7 h"
+    ]  # fmt: skip
+    assert duration(timedelta(hours=2, minutes=5).total_seconds(), DE) == "2 h 5 min"
