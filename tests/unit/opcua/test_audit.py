@@ -143,6 +143,7 @@ async def test_a_log_in_and_its_end_are_told(auditor: Auditor, secured: Connect)
     came, went = await auditor.told(ACTIVATED), await auditor.told(CLOSED)
     assert (came["Status"], came["ClientUserId"], came["StatusCodeId"].name) == (True, "bob", "Good")
     assert came["Severity"] == went["Severity"] == 100
+    assert came["ClientAuditEntryId"] is None
     assert went["EventType"] == ua.NodeId(2069)  # type: ignore[arg-type]
     assert (went["SessionId"], went["ClientUserId"]) == (came["SessionId"], "bob")
     assert went["ClientAuditEntryId"] == "good night"
@@ -166,6 +167,7 @@ async def test_a_name_that_no_user_has_is_told_nobody(auditor: Auditor, secured:
     failed = await auditor.told(ACTIVATED)
     assert (failed["ClientUserId"], failed["UserIdentityToken"].UserName) == (None, None)
     assert "no such user" in text(failed)
+    assert failed["ClientAuditEntryId"] is None
     assert BOB[1] not in repr(auditor.events)
 
 

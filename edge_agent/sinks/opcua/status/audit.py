@@ -211,7 +211,7 @@ class Audit:
             "ActionTimeStamp": (_T.DateTime, caller.asked_at),
             "Status": (_T.Boolean, outcome.good),
             "ServerId": (_T.String, self._server_id),
-            "ClientAuditEntryId": (_T.String, caller.audit_entry_id or (None if outcome.good else caller.address)),
+            "ClientAuditEntryId": (_T.String, caller.audit_entry_id or _instead(caller)),
             "ClientUserId": (_T.String, user),
             "ClientApplicationUri": (_T.String, caller.application_uri or None),
             "StatusCodeId": (_T.StatusCode, status(outcome.code)),
@@ -234,6 +234,11 @@ class Audit:
     def _confess(self) -> str:
         left_out, self._left_out = self._left_out, 0
         return f" (and {left_out} more that strangers did before were left out)" if left_out else ""
+
+
+def _instead(caller: Caller) -> str | None:
+    """Of an AuditEntryId that could not be read, since the channel was not opened (OPC 10000-5, 6.4.3)."""
+    return None if caller.channel_id else caller.address or None
 
 
 def may_hear(owner: Owner) -> bool:
