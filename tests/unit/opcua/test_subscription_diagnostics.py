@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from asyncua import ua
@@ -15,6 +15,7 @@ from edge_agent.sinks.opcua.monitoring.diagnostics import COUNTER_WRAPS, diagnos
 from edge_agent.sinks.opcua.monitoring.event_item import LEAST_QUEUED
 from edge_agent.sinks.opcua.monitoring.subscription import MOST_MESSAGES
 from edge_agent.sinks.opcua.monitoring.subscriptions import Subscriptions
+from edge_agent.sinks.opcua.space import attributes
 from edge_agent.sinks.opcua.space.address_space import AddressSpace, Viewer
 from edge_agent.sinks.opcua.space.nodeset import Key
 from edge_agent.sinks.opcua.space.sight import Sight
@@ -237,6 +238,24 @@ def test_a_value_is_made_for_who_reads_it_and_for_nobody_else(space: AddressSpac
     denied = [space.read(MADE), Sight(space, lambda _: True).read(MADE)]
     assert [found.StatusCode and found.StatusCode.name for found in denied] == ["BadUserAccessDenied"] * 2
     assert maker.asked == 0
+
+
+async def test_it_is_made_once_for_a_request_and_not_to_be_refused(space: AddressSpace) -> None:
+    maker = Maker(space)
+    session = viewing(service(space), space)
+    for index_range in (None, "0", "0:1"):
+        wanted: Any = ua.ReadValueId(node_id(MADE), ua.AttributeIds.Value, index_range)
+        before = maker.asked
+        found = await attributes.read(ua.ReadParameters(NodesToRead=[wanted] * 500), session.sight.for_one_request())
+        assert {each.StatusCode.is_good() for each in found if each.StatusCode} == {True}
+        assert maker.asked - before == 1
+    refused = ua.WriteValue(node_id(MADE), ua.AttributeIds.Value, Value=ua.DataValue(ua.Variant("planted")))
+    assert names(attributes.write(ua.WriteParameters([refused]), session.sight.unmade())) == ["BadUserAccessDenied"]
+    made, before = session.begin(), maker.asked
+    assert session.watch(made, MADE, wanted=ua.AggregateFilter()).StatusCode.name == "BadMonitoredItemFilterUnsupported"
+    assert session.watch(made, MADE, index_range="x").StatusCode.name == "BadIndexRangeInvalid"
+    assert session.watch(made, MADE, encoding="Default XML").StatusCode.name == "BadDataEncodingUnsupported"
+    assert maker.asked == before
 
 
 def test_an_item_has_it_made_at_its_sampling_interval_until_it_ends(space: AddressSpace) -> None:

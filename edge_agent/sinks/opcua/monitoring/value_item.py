@@ -75,7 +75,8 @@ class ValueItem(MonitoredItem[ua.DataValue, ua.MonitoredItemNotification]):
         self._latest: ua.DataValue | None = None
         self._next_s = 0.0
         self._timer: asyncio.TimerHandle | None = None
-        found = read_one(self._watched, sight).StatusCode
+        there = sight.unmade() if isinstance(sight, Sight) else sight
+        found = read_one(self._watched, there).StatusCode
         if found is not None and found.value in _REFUSED:
             raise ServiceError(found.value)
         self._range = IndexRange.parse(self._watched.IndexRange) if self._watched.IndexRange else None

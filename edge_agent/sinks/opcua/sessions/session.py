@@ -83,14 +83,14 @@ class Session(SubscribingSession):
         if not self.external:
             return await super().read(params)
         _check(params.NodesToRead, limits.NODES_PER_READ)
-        return await attributes.read(params, self.sight)
+        return await attributes.read(params, self.sight.for_one_request())
 
     async def write(self, params: ua.WriteParameters) -> list[ua.StatusCode]:
         """Be refused to write them."""
         if not self.external:
             return await super().write(params)
         _check(params.NodesToWrite, limits.NODES_PER_WRITE)
-        return attributes.write(params, self.sight)
+        return attributes.write(params, self.sight.unmade())
 
     async def browse(self, params: ua.BrowseParameters) -> list[ua.BrowseResult]:
         """Follow references."""

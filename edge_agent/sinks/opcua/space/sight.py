@@ -55,6 +55,28 @@ class Sight:
             return self._space.read(node, which, viewer=self.viewer)
         return ua.DataValue(ua.Variant(None, ua.VariantType.Null), wire.status(ua.StatusCodes.BadNodeIdUnknown))
 
+    def for_one_request(self) -> Sight:
+        """The same; what is made when it is read is made once, however often the request asks for it."""
+        return _Once(self._space, self.sees, self.viewer)
+
+    def unmade(self) -> Sight:
+        """The same, without what is made when it is read: to see what there is costs nothing."""
+        return Sight(self._space, self.sees)
+
+
+class _Once(Sight):
+    def __init__(self, space: AddressSpace, sees: Callable[[Key], bool], viewer: Viewer | None) -> None:
+        super().__init__(space, sees, viewer)
+        self._made: dict[Key, ua.DataValue] = {}
+
+    def read(self, node: Key, which: int = ua.AttributeIds.Value) -> ua.DataValue:
+        """One attribute, of one moment."""
+        if not self._space.is_made(node, which):
+            return super().read(node, which)
+        if node not in self._made:
+            self._made[node] = super().read(node, which)
+        return self._made[node]
+
 
 MesIdsOf = Callable[[str], Collection[int] | None]
 """The MES instances a machine belongs to; ``None`` if there is no such machine."""
