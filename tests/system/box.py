@@ -175,7 +175,11 @@ class Box:
         return started
 
     def _enter(self, *command: str | Path, environment: Mapping[str, str] | None) -> list[str]:
-        given = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8"} | dict(environment or {})
+        given = {
+            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "HOME": "/root",
+            "LANG": "C.UTF-8",
+        } | dict(environment or {})
         assert self._pid, f"{self.name} is off"
         return [
             *("nsenter", "--target", str(self._pid), "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup"),

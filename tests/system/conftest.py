@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import pytest
 
-from .box import sweep
+from .box import SUITES, Box, sweep
+from .installed import installed_box
 
 _NEEDS_ROOT = "tests/system boots systemd in namespaces and needs root: sudo scripts/check --all"
 
@@ -26,3 +28,10 @@ def pytest_sessionstart() -> None:
     """Begin with a clean host."""
     if os.geteuid() == 0:
         sweep()
+
+
+@pytest.fixture(params=SUITES)
+def box(request: pytest.FixtureRequest) -> Iterator[Box]:
+    """Debian 12, and 13, with the agent installed and not started; each test has its own."""
+    with installed_box(request.param) as box:
+        yield box

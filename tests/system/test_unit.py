@@ -1,0 +1,156 @@
+"""The unit on a real systemd: the agent comes up in it, is told about, reloads, and is brought back."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.double import KEY
+
+from .box import SUITES, Box
+from .installed import ETC, UNIT, client, configure, drop_in, installed_box, machine, write_config
+from .printers import Printers
+
+MOST_MEMORY_MB = 120  # it takes 75 (docs/performance.md); MemoryHigh= is 160 MiB
+EXIT_CONFIG = "78"
+
+
+@pytest.fixture(scope="module", params=SUITES)
+def running(request: pytest.FixtureRequest) -> Iterator[Box]:
+    """The agent with two printers, up and ready."""
+    with installed_box(request.param) as box, Printers(box, 2) as printers:
+        configure(box, printers.machines())
+        began = time.monotonic()
+        box.run("systemctl", "start", UNIT)
+        print(f"\n{box.suite}: start to READY {time.monotonic() - began:.1f} s")
+        yield box
+
+
+def test_systemd_finds_nothing_wrong_with_the_unit_and_little_exposed(box: Box) -> None:
+    verdict = box.run("systemd-analyze", "verify", UNIT, check=False)
+    assert (verdict.returncode, verdict.stdout + verdict.stderr) == (0, "")
+    exposure = box.run("systemd-analyze", "security", "--no-pager", "--threshold=13", UNIT)
+    print(f"\n{box.suite}: {exposure.stdout.splitlines()[-1]}")
+
+
+def test_status_line_tells_how_many_printers_are_reached(running: Box) -> None:
+    said = running.run("systemctl", "status", "--no-pager", UNIT).stdout
+    assert "active (running)" in said
+    assert re.search(r'Status: "2 of 2 machines reachable, OPC UA on :4840', said), said
+
+
+async def test_client_from_outside_sees_the_printers(running: Box, tmp_path: Path) -> None:
+    with running.network():
+        async with client(tmp_path) as session:
+            index = next(i for i, uri in enumerate(await session.get_namespace_array()) if uri.endswith(":machines"))
+            for name in ("mark-1", "mark-2"):
+                status = session.get_node(f"ns={index};s={name}/MesStatus")
+                assert (await status.read_value()) == "Running"
+
+
+def test_memory_is_what_the_limits_were_made_for(running: Box) -> None:
+    pid = running.main_pid(UNIT)
+    status = running.read(f"/proc/{pid}/status")
+    rss_mb = int(re.findall(r"VmRSS:\s+(\d+) kB", status)[0]) * 1024 / 1e6
+    threads = int(re.findall(r"Threads:\s+(\d+)", status)[0])
+    print(f"\n{running.suite}: {rss_mb:.0f} MB, {threads} threads")
+    assert rss_mb < MOST_MEMORY_MB
+    assert threads < int(running.show(UNIT, "TasksMax")) / 2
+    assert running.read(f"/proc/{pid}/oom_score_adj").strip() == "200"
+
+
+def test_reload_takes_over_a_new_configuration_and_refuses_a_bad_one(box: Box) -> None:
+    with Printers(box, 2) as printers:
+        both = printers.machines()
+        configure(box, both[:1])
+        box.run("systemctl", "start", UNIT)
+        pid = box.main_pid(UNIT)
+        configure(box, both)
+        box.run("systemctl", "reload", UNIT)
+        box.wait_until(lambda: "2 of 2 machines" in box.show(UNIT, "StatusText"), "both are polled")
+        write_config(box, '{"machines": [{"type": "OCTOPRINT", "url": "ftp://x"}]}')
+        box.run("systemctl", "reload", UNIT)
+        box.wait_until(lambda: "the old one stays in force" in box.journal(UNIT), "it says so")
+        assert "2 of 2 machines" in box.show(UNIT, "StatusText")
+        assert (box.main_pid(UNIT), box.show(UNIT, "ActiveState")) == (pid, "active")
+
+
+def test_bad_configuration_is_told_and_does_not_loop(box: Box) -> None:
+    write_config(box, '{"machines": [{"type": "OCTOPRINT", "url": "ftp://x", "api_key": "k", "mes_id": [1]}]}')
+    drop_in(box, "override", "[Service]\nRestartSec=100ms\n")
+    assert box.run("systemctl", "start", UNIT, check=False).returncode != 0
+    time.sleep(2)  # in which it would have been started again
+    assert box.show(UNIT, "ExecMainStatus") == EXIT_CONFIG
+    assert (box.show(UNIT, "ActiveState"), box.show(UNIT, "NRestarts")) == ("failed", "0")
+    said = box.run("systemctl", "status", "--no-pager", "--full", UNIT, check=False).stdout
+    assert f"{ETC}/config.json:1:" in said
+    assert "machines[0].url" in said
+
+
+def test_what_fails_again_and_again_stays_failed(box: Box) -> None:
+    steady = "RestartSteps=0\n" if box.suite == "trixie" else ""
+    drop_in(box, "override", f"[Service]\nRestartSec=100ms\n{steady}")
+    with Printers(box, 1) as printers:
+        taken = int(printers.urls[0].rpartition(":")[2])
+        configure(box, [], port=taken)
+        box.run("systemctl", "start", UNIT, check=False)
+        box.wait_until(lambda: box.show(UNIT, "ActiveState") == "failed", "it is given up", within_s=60)
+    journal = box.journal(UNIT)
+    assert "Start request repeated too quickly" in journal
+    assert box.show(UNIT, "NRestarts") == "5"
+    assert str(taken) in journal
+
+
+@pytest.mark.parametrize(("box", "watchdog_s"), [("bookworm", 6), ("trixie", 30)], indirect=["box"])
+def test_frozen_agent_is_killed_and_comes_back(box: Box, watchdog_s: int) -> None:
+    if watchdog_s != 30:
+        drop_in(box, "override", f"[Service]\nWatchdogSec={watchdog_s}\n")
+    with Printers(box, 1) as printers:
+        configure(box, printers.machines())
+        box.run("systemctl", "start", UNIT)
+        assert box.show(UNIT, "WatchdogUSec") == f"{watchdog_s}s"
+        frozen = box.main_pid(UNIT)
+        began = time.monotonic()
+        box.run("kill", "-STOP", str(frozen))
+        box.wait_until(lambda: "Watchdog timeout" in box.journal(UNIT), "it is missed", within_s=watchdog_s + 10)
+        missed = time.monotonic() - began
+        box.wait_until(lambda: box.main_pid(UNIT) not in {0, frozen}, "it is started again", within_s=30)
+        started = time.monotonic() - began
+        box.wait_until(lambda: box.show(UNIT, "ActiveState") == "active", "it is ready again", within_s=60)
+        ready = time.monotonic() - began
+    print(f"\n{box.suite}: frozen; missed after {missed:.1f} s, started {started:.1f}, ready {ready:.1f}")
+    assert missed <= watchdog_s + 2
+
+
+def test_key_comes_as_a_credential_that_only_root_can_read(box: Box) -> None:
+    with Printers(box, 1) as printers:
+        box.write("/etc/keys/mark.key", KEY, mode="600")
+        named = machine(box, "mark", printers.urls[0], "not this one") | {"authentication_file_path": "mark-1.key"}
+        configure(box, [named])
+        drop_in(box, "override", "[Service]\nLoadCredential=mark-1.key:/etc/keys/mark.key\n")
+        box.run("systemctl", "start", UNIT)
+        box.wait_until(lambda: "1 of 1 machines" in box.show(UNIT, "StatusText"), "the key was right")
+        assert KEY not in box.journal()
+
+
+@pytest.mark.parametrize("box", ["trixie"], indirect=True)
+def test_key_from_the_credential_store_needs_no_line_in_the_unit(box: Box) -> None:
+    with Printers(box, 1) as printers:
+        box.write("/etc/credstore/edge-agent.mark", KEY, mode="600")
+        named = machine(box, "mark", printers.urls[0], "not this one") | {"authentication_file_path": "edge-agent.mark"}
+        configure(box, [named])
+        box.run("systemctl", "start", UNIT)
+        box.wait_until(lambda: "1 of 1 machines" in box.show(UNIT, "StatusText"), "the key was right")
+
+
+def test_it_comes_up_with_the_computer_also_after_a_power_cut(box: Box) -> None:
+    box.run("systemctl", "enable", UNIT)
+    box.cut_power()
+    box.boot()
+    assert box.show(UNIT, "ActiveState") == "active"
+    assert json.loads(box.run("edge-agent", "credentials", "--json").stdout) is not None
