@@ -22,10 +22,11 @@ def main() -> None:
     parser.add_argument("--printers", type=int, required=True)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--state", type=Path, required=True)
+    parser.add_argument("--http-port", type=int, help="with a status page")
     parser.add_argument("--watch-loop", type=Path)
     options = parser.parse_args()
     start_logging("warning")
-    config = demo_config(printers=options.printers, port=options.port, speed=1.0)
+    config = demo_config(printers=options.printers, port=options.port, speed=1.0, http_port=options.http_port)
     agent = Agent(config, state_dir=options.state)
     if options.watch_loop is not None:
         run_watched(agent, options.watch_loop)

@@ -199,16 +199,17 @@ def test_second_migration_does_nothing(folder: Path) -> None:
     assert text.endswith("is in the newest form already; nothing to do\n")
 
 
-def test_passwords_of_users_move_too(folder: Path) -> None:
+@pytest.mark.parametrize("section", ["opcua", "http"])
+def test_passwords_of_users_move_too(folder: Path, section: str) -> None:
     users = [{"name": "Jörg", "password": PASSWORD}, {"name": "joerg", "password": "another"}]
     machine = {"type": "OCTOPRINT", "url": "http://a", "api_key": KEY, "mes_id": [1]}
-    (folder / "config.json").write_text(json.dumps({"machines": [machine], "opcua": {"users": users}}))
+    (folder / "config.json").write_text(json.dumps({"machines": [machine], section: {"users": users}}))
     before = load(folder / "config.json", state_dir=folder / "state", remember=False)
     run_migrate(folder, write=True)
     assert load(folder / "config.json", state_dir=folder / "state", remember=False) == before
-    assert json.loads((folder / "config.json").read_text())["opcua"]["users"] == [
-        {"name": "Jörg", "password_file": "secrets/opcua-joerg.password"},
-        {"name": "joerg", "password_file": "secrets/opcua-joerg-2.password"},
+    assert json.loads((folder / "config.json").read_text())[section]["users"] == [
+        {"name": "Jörg", "password_file": f"secrets/{section}-joerg.password"},
+        {"name": "joerg", "password_file": f"secrets/{section}-joerg-2.password"},
     ]
 
 

@@ -387,3 +387,17 @@ async def test_a_slow_machine_delays_no_other() -> None:
         published = [at for at, _ in quick.store.published]
         assert max(after - before for before, after in pairwise(published)) == 1
         assert elapsed_s() == 60.5
+
+
+@virtual
+async def test_cycles_and_those_in_vain_are_counted() -> None:
+    async with polled(READY) as stage:
+        await asyncio.sleep(1.5)
+        assert (stage.latest.polls.cycles, stage.latest.polls.failures) == (2, 0)
+        stage.source.turn = Unreachable("gone")
+        await asyncio.sleep(1)
+        assert (stage.latest.polls.cycles, stage.latest.polls.failures) == (3, 1)
+        stage.source.turn, stage.source.takes_s = READY, 0.25
+        await asyncio.sleep(5)
+        assert stage.latest.polls.failures == 1
+        assert stage.latest.polls.duration_s == pytest.approx(0.25)

@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from math import isfinite
 
 from msgspec import Struct
 
 from ...items import ITEMS, DataItem, Kind, Value, heater_items, heaters, read
-from ...model import Choice, MachineState, MesStatus, Quality
+from ...model import MachineState, MesStatus, Quality
 from ...observation import Observation
 from ...store import Store
 from .about import About
@@ -52,11 +53,22 @@ class _Measure(Struct, frozen=True):
     kind: str
 
 
-def metrics(store: Store, about: About) -> str:
-    """Everything, as one text."""
-    machines = store.observations()
-    families = (*_of_machines(machines), *_of_agent(store, machines, about), *_of_process(this_process()))
-    return "".join(map(_written, families))
+def metrics(store: Store, about: About) -> Iterator[str]:
+    """Everything, name by name: of many machines it takes a while, and others want the event loop in between.
+
+    All of it is of the moment when it began.
+    """
+    machines = [_Machine(_pair("machine", each.machine.id), each) for each in store.observations()]
+    agent = list(_of_agent(store, machines, about))
+    for family in (*_of_machines(machines), *agent, *_of_process(this_process())):
+        yield _written(family)
+
+
+class _Machine(Struct, frozen=True):
+    """One machine; ``label`` is the one that all its samples have, as it is written."""
+
+    label: str
+    observation: Observation
 
 
 def metric_name(item: DataItem) -> str:
@@ -83,39 +95,41 @@ _MEASURES = tuple(
 _CHOICES = tuple(_Measure(item, metric_name(item), "gauge") for item in ITEMS if item.kind is Kind.CHOICE)
 
 
-def _of_machines(machines: Sequence[Observation]) -> Iterator[_Family]:
-    labelled = [(_labels(machine=observation.machine.id), observation) for observation in machines]
+def _of_machines(machines: Sequence[_Machine]) -> Iterator[_Family]:
     yield _Family(
         f"{_PREFIX}_machine_info", "gauge", "Who the machine is; always 1.", ((_who(each), 1) for each in machines)
     )
+    files = ((each.label, _file(each.observation)) for each in machines)
     yield _Family(
         f"{_PREFIX}_job_info",
         "gauge",
         "The selected file; always 1.",
-        ((_labels(machine=each.machine.id, file=_file(each)), 1) for each in machines if _file(each)),
+        ((f"{{{label},{_pair('file', file)}}}", 1) for label, file in files if file),
     )
     for measure in _MEASURES:
-        yield _Family(measure.name, measure.kind, measure.item.sentence, _samples(measure.item, labelled))
+        yield _Family(measure.name, measure.kind, measure.item.sentence, _samples(measure.item, machines))
     for choice in _CHOICES:
-        yield _Family(
-            choice.name, "gauge", f"{choice.item.sentence} 1 for the one that holds.", _one_of(choice, machines)
-        )
+        sentence = f"{choice.item.sentence} 1 for the one that holds."
+        members = [(member, member.label) for member in choice.item.choices or ()]
+        held = partial(_chosen, choice.item)
+        yield _Family(choice.name, "gauge", sentence, _one_of(members, machines, held))
     yield from _states(machines)
     yield from _temperatures(machines)
-    yield from _polls(labelled)
+    yield from _polls(machines)
 
 
-def _who(observation: Observation) -> str:
-    machine, plate = observation.machine, observation.machine.identification
-    return _labels(
-        machine=machine.id,
-        name=observation.display_name,
-        kind=machine.kind,
-        manufacturer=plate.manufacturer or "",
-        model=plate.model or "",
-        location=plate.location or "",
-        software=(observation.snapshot.software_version if observation.snapshot else None) or "",
-    )
+def _who(machine: _Machine) -> str:
+    observation = machine.observation
+    plate = observation.machine.identification
+    told = {
+        "name": observation.display_name,
+        "kind": observation.machine.kind,
+        "manufacturer": plate.manufacturer or "",
+        "model": plate.model or "",
+        "location": plate.location or "",
+        "software": (observation.snapshot.software_version if observation.snapshot else None) or "",
+    }
+    return f"{{{','.join((machine.label, *(_pair(name, text) for name, text in told.items())))}}}"
 
 
 def _file(observation: Observation) -> str:
@@ -124,12 +138,12 @@ def _file(observation: Observation) -> str:
     return observation.snapshot.job.file_name or ""
 
 
-def _samples(item: DataItem, machines: Iterable[tuple[str, Observation]]) -> Iterator[tuple[str, float]]:
+def _samples(item: DataItem, machines: Iterable[_Machine]) -> Iterator[tuple[str, float]]:
     per_base = item.unit.per_base if item.unit else 1
-    for labels, observation in machines:
-        value = read(item, observation).value
+    for machine in machines:
+        value = read(item, machine.observation).value
         if value is not None:
-            yield labels, _number(value) / per_base
+            yield f"{{{machine.label}}}", _number(value) / per_base
 
 
 def _number(value: Value) -> float:
@@ -139,25 +153,23 @@ def _number(value: Value) -> float:
     return value
 
 
-def _one_of(choice: _Measure, machines: Iterable[Observation]) -> Iterator[tuple[str, float]]:
-    members: Sequence[Choice] = tuple(choice.item.choices or ())
-    for observation in machines:
-        value = read(choice.item, observation).value
+def _chosen(item: DataItem, observation: Observation) -> object:
+    return read(item, observation).value
+
+
+def _one_of(
+    members: Iterable[tuple[object, str]], machines: Iterable[_Machine], held: Callable[[Observation], object]
+) -> Iterator[tuple[str, float]]:
+    """A sample for each member, 1 for the one that holds; none if none does."""
+    endings = [(member, f',state="{text}"}}') for member, text in members]
+    for machine in machines:
+        value = held(machine.observation)
         if value is not None:
-            for member in members:
-                yield _labels(machine=observation.machine.id, state=member.label), member is value
+            for member, ending in endings:
+                yield f"{{{machine.label}{ending}", 1 if member is value else 0
 
 
-def _states(machines: Sequence[Observation]) -> Iterator[_Family]:
-    def of(
-        kind: type[MesStatus | MachineState | Quality], read_state: Callable[[Observation], object]
-    ) -> Iterator[tuple[str, float]]:
-        for observation in machines:
-            held = read_state(observation)
-            if held is not None:
-                for member in kind:
-                    yield _labels(machine=observation.machine.id, state=member.value), member is held
-
+def _states(machines: Sequence[_Machine]) -> Iterator[_Family]:
     def state(observation: Observation) -> MachineState | None:
         return observation.snapshot.state if observation.snapshot and observation.quality.usable else None
 
@@ -165,30 +177,31 @@ def _states(machines: Sequence[Observation]) -> Iterator[_Family]:
         f"{_PREFIX}_machine_state",
         "gauge",
         "What the machine does. 1 for the state that holds.",
-        of(MachineState, state),
+        _one_of([(member, member.value) for member in MachineState], machines, state),
     )
     yield _Family(
         f"{_PREFIX}_machine_mes_status",
         "gauge",
         "The state in the four words of an MES. 1 for the one that holds.",
-        of(MesStatus, lambda observation: observation.mes_status),
+        _one_of([(each, each.value) for each in MesStatus], machines, lambda observation: observation.mes_status),
     )
     yield _Family(
         f"{_PREFIX}_machine_quality",
         "gauge",
         "May the machine's values be trusted. 1 for the quality that holds.",
-        of(Quality, lambda observation: observation.quality),
+        _one_of([(each, each.value) for each in Quality], machines, lambda observation: observation.quality),
     )
 
 
-def _temperatures(machines: Sequence[Observation]) -> Iterator[_Family]:
+def _temperatures(machines: Sequence[_Machine]) -> Iterator[_Family]:
+    items = {name: heater_items(name) for each in machines for name in heaters(each.observation.snapshot)}
     rows = [
-        (_labels(machine=observation.machine.id, heater=heater), observation, heater_items(heater))
-        for observation in machines
-        for heater in heaters(observation.snapshot)
+        (f"{{{each.label},{_pair('heater', name)}}}", each.observation, items[name])
+        for each in machines
+        for name in heaters(each.observation.snapshot)
     ]
-    actual = [(labels, observation, items[0]) for labels, observation, items in rows]
-    target = [(labels, observation, items[1]) for labels, observation, items in rows]
+    actual = [(labels, observation, pair[0]) for labels, observation, pair in rows]
+    target = [(labels, observation, pair[1]) for labels, observation, pair in rows]
     yield _Family(f"{_PREFIX}_heater_temperature_celsius", "gauge", "Temperature of a heater.", _degrees(actual))
     yield _Family(f"{_PREFIX}_heater_setpoint_celsius", "gauge", "Set point of a heater; 0 is off.", _degrees(target))
 
@@ -200,48 +213,47 @@ def _degrees(rows: Iterable[tuple[str, Observation, DataItem]]) -> Iterator[tupl
             yield labels, _number(value)
 
 
-def _polls(machines: Sequence[tuple[str, Observation]]) -> Iterator[_Family]:
+def _polls(machines: Sequence[_Machine]) -> Iterator[_Family]:
+    polls = [(f"{{{each.label}}}", each.observation.polls) for each in machines]
     yield _Family(
         f"{_PREFIX}_machine_polls_total",
         "counter",
         "How often the machine was asked.",
-        ((labels, observation.polls.cycles) for labels, observation in machines),
+        ((labels, of.cycles) for labels, of in polls),
     )
     yield _Family(
         f"{_PREFIX}_machine_poll_failures_total",
         "counter",
         "How often the machine was asked in vain.",
-        ((labels, observation.polls.failures) for labels, observation in machines),
+        ((labels, of.failures) for labels, of in polls),
     )
     yield _Family(
         f"{_PREFIX}_machine_poll_duration_seconds",
         "gauge",
         "How long it took to ask the machine the last time, with or without success.",
-        (
-            (labels, observation.polls.duration_s)
-            for labels, observation in machines
-            if observation.polls.duration_s is not None
-        ),
+        ((labels, of.duration_s) for labels, of in polls if of.duration_s is not None),
     )
 
 
-def _of_agent(store: Store, machines: Sequence[Observation], about: About) -> Iterator[_Family]:
+def _of_agent(store: Store, machines: Sequence[_Machine], about: About) -> Iterator[_Family]:
     endpoint = about.endpoint()
 
     def one(name: str, kind: str, sentence: str, value: float, labels: str = "") -> _Family:
         return _Family(f"{_PREFIX}_{name}", kind, sentence, [(labels, value)])
 
     if store.agent is not None:
-        yield one("build_info", "gauge", "The agent's version; always 1.", 1, _labels(version=store.agent.version))
+        yield one(
+            "build_info", "gauge", "The agent's version; always 1.", 1, f"{{{_pair('version', store.agent.version)}}}"
+        )
     yield one("machines", "gauge", "How many machines are configured.", len(machines))
-    reachable = sum(observation.reachable for observation in machines)
+    reachable = sum(each.observation.reachable for each in machines)
     yield one("machines_reachable", "gauge", "How many machines answered when last asked.", reachable)
-    yield one("healthy", "gauge", "1 while every part of the agent does its work.", not about.complaints())
-    yield one("opcua_open", "gauge", "1 while the OPC UA endpoint is open.", not endpoint.waits_for)
-    yield one("opcua_anonymous", "gauge", "1 if everybody may read the OPC UA endpoint.", endpoint.anonymous)
+    yield one("healthy", "gauge", "1 while every part of the agent does its work.", int(not about.complaints()))
+    yield one("opcua_open", "gauge", "1 while the OPC UA endpoint is open.", int(not endpoint.waits_for))
+    yield one("opcua_anonymous", "gauge", "1 if everybody may read the OPC UA endpoint.", int(endpoint.anonymous))
     if about.journal is not None:
         status = about.journal.status
-        yield one("journal_durable", "gauge", "1 while what happens is safe on the disk.", status.durable)
+        yield one("journal_durable", "gauge", "1 while what happens is safe on the disk.", int(status.durable))
         yield one("journal_waiting_runs", "gauge", "How many runs are only in memory.", status.waiting)
 
 
@@ -257,8 +269,8 @@ def _of_process(process: Process | None) -> Iterator[_Family]:
         yield _Family(f"process_{name}", kind, sentence, [("", value)])
 
 
-def _labels(**labels: str) -> str:
-    return "{" + ",".join(f'{name}="{_escaped(text)}"' for name, text in labels.items()) + "}"
+def _pair(name: str, text: str) -> str:
+    return f'{name}="{_escaped(text)}"'
 
 
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
@@ -270,7 +282,8 @@ def _escaped(text: str) -> str:
 
 
 def _written(family: _Family) -> str:
-    lines = [f"{family.name}{labels} {float(value)!r}\n" for labels, value in family.samples if isfinite(value)]
+    name = family.name
+    lines = [f"{name}{labels} {value!r}\n" for labels, value in family.samples if isfinite(value)]
     if not lines:
         return ""
     return f"# HELP {family.name} {family.sentence}\n# TYPE {family.name} {family.kind}\n{''.join(lines)}"

@@ -126,7 +126,8 @@ def _state(machine: MachineReport, words: Words) -> str:
 def _when(machine: MachineReport, now: datetime, words: Words) -> Iterator[str]:
     if machine.reachable:
         if machine.since is not None:
-            yield f'<p class="when">{words.since.format(time=_clock(machine.since, now))}</p>'
+            text = words.began if machine.state is not None and machine.state.busy else words.since
+            yield f'<p class="when">{text.format(time=_clock(machine.since, now))}</p>'
     elif machine.last_seen is not None:
         yield f'<p class="when">{words.last_seen.format(time=_clock(machine.last_seen, now))}</p>'
     elif machine.reason:

@@ -83,7 +83,7 @@ class Site:
         self.streams = stream.Streams(store, agent=self._agent, pace=pace)
         self._routes: Mapping[str, Route] = {
             "/": self._page,
-            "/metrics": lambda _: _answer(metrics.metrics(store, about).encode(), metrics.CONTENT_TYPE),
+            "/metrics": self._metrics,
             f"{_API}machines": self._machines,
             f"{_API}agent": lambda _: _json(self._agent()),
             f"{_API}jobs": self._jobs,
@@ -156,6 +156,13 @@ class Site:
         text = page(machines, self._agent(), self._about.endpoint(), words)
         language = {"Content-Language": words.language, "Vary": "Accept-Language"}
         return _answer(text.encode("utf-8", "replace"), HTML, headers=language)
+
+    async def _metrics(self, _: web.BaseRequest) -> web.Response:
+        texts = []
+        for text in metrics.metrics(self._store, self._about):
+            texts.append(text)
+            await asyncio.sleep(0)
+        return _answer("".join(texts).encode(), metrics.CONTENT_TYPE)
 
     def _machines(self, _: web.BaseRequest) -> web.Response:
         return _json(MachineList(machines=tuple(map(machine_report, self._store.observations()))))

@@ -26,6 +26,7 @@ class Words(Struct, frozen=True, kw_only=True):
     ends_at: str
     off: str
     last_state: str
+    began: str
     since: str
     last_seen: str
     never_seen: str
@@ -79,6 +80,7 @@ EN = Words(
     ends_at="ends at {time}",
     off="off",
     last_state="last known: {state}",
+    began="began at {time}",
     since="since {time}",
     last_seen="last answer: {time}",
     never_seen="It has not answered since the agent started.",
@@ -132,6 +134,7 @@ DE = Words(
     ends_at="fertig um {time}",
     off="aus",
     last_state="zuletzt: {state}",
+    began="begonnen um {time}",
     since="seit {time}",
     last_seen="letzte Antwort: {time}",
     never_seen="Sie hat nicht geantwortet, seit der Agent läuft.",

@@ -292,6 +292,12 @@ SETTINGS = [
     beside('"polling": []', "2:12: polling: expected an object, got a list"),
     beside('"http": {"port": 4840}', "2:18: http.port: 4840 is also the OPC UA port; choose another"),
     beside('"http": {"enabled": "yes"}', '2:21: http.enabled: expected true or false, got "yes"'),
+    beside(
+        '"http": {"users": [{"name": "a:b", "password_file": "none"}], "hostnames": ["a/b"]}',
+        "2:29: http.users[0].name: HTTP allows no colon in a user name; choose another",
+        "2:53: http.users[0].password_file: this file does not exist; name the file that holds the password",
+        '2:76: http.hostnames[0]: expected a host name or an address, got "a/b"',
+    ),
     beside('"opcua": {"bind": "a b"}', '2:19: opcua.bind: expected a host name or an address, got "a b"'),
     beside(
         '"opcua": {"client_certificates": "all"}',

@@ -77,7 +77,7 @@ async def full(tmp_path: Path) -> str:
     journal = await Journal.open(tmp_path / "journal.db")
     bench = Bench(journal=journal)
     bench.store.publish(observation(snapshot=FULL, run=RUN, polls=Polls(cycles=7, failures=2, duration_s=0.5)))
-    text = metrics(bench.store, bench.about)
+    text = "".join(metrics(bench.store, bench.about))
     await journal.close()
     return text
 
@@ -86,7 +86,7 @@ def of(*machines: Observation) -> dict[str, Family]:
     bench = Bench()
     for each in machines:
         bench.store.publish(each)
-    return parse(metrics(bench.store, bench.about))
+    return parse("".join(metrics(bench.store, bench.about)))
 
 
 def value(families: dict[str, Family], name: str, labels: str = '{machine="mark-one"}') -> float | None:
@@ -201,14 +201,14 @@ def test_labels_are_escaped() -> None:
 
 def test_the_agent_and_its_process_are_told() -> None:
     bench = Bench()
-    families = parse(metrics(bench.store, bench.about))
+    families = parse("".join(metrics(bench.store, bench.about)))
     assert families["edge_agent_build_info"].samples == {'{version="1.2.3"}': 1}
     assert value(families, "edge_agent_healthy", "") == 1
     assert (value(families, "process_resident_memory_bytes", "") or 0) > 1e6
     assert (value(families, "process_cpu_seconds_total", "") or 0) > 0
     assert (value(families, "process_start_time_seconds", "") or 0) > 1e9
     bench.endpoint = replace(bench.endpoint, waits_for="the clock", anonymous=True)
-    families = parse(metrics(bench.store, bench.about))
+    families = parse("".join(metrics(bench.store, bench.about)))
     told = [value(families, f"edge_agent_{name}", "") for name in ("healthy", "opcua_open", "opcua_anonymous")]
     assert told == [0, 0, 1]
 
