@@ -25,6 +25,7 @@ _STATUS_EVERY_S = 5.0
 _LOOK_EVERY_S = 0.2
 _MORE_TIME_S = 30
 _LONGEST_STATUS = 500
+_BUSY_S = 1.0
 
 
 class Notifier(Protocol):
@@ -108,13 +109,13 @@ class Watchdog:
         try:
             await self._start(settled)
             self._is_ready = True
-            self._notifier.notify("READY=1")
+            self._insist("READY=1")
             while True:
                 self._on_turn()
                 self.tell()
                 await asyncio.sleep(min(self._interval_s or _STATUS_EVERY_S, _STATUS_EVERY_S))
         finally:
-            self._notifier.notify("STOPPING=1")
+            self._insist("STOPPING=1")
 
     def tell(self) -> None:
         """One status line, and a sign of life unless a part is past its deadline."""
@@ -137,12 +138,21 @@ class Watchdog:
         if not self._is_ready:
             yield
             return
-        self._notifier.notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        self._insist(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
         try:
             yield
         finally:
-            self._notifier.notify("READY=1")
+            self._insist("READY=1")
             self.tell()
+
+    def _insist(self, state: str) -> None:
+        """Send what is said only once: a systemd that is busy for a moment must not miss it."""
+        opened = getattr(self._notifier, "socket", None)
+        if opened is not None:
+            opened.settimeout(_BUSY_S)
+        self._notifier.notify(state)
+        if opened is not None:
+            opened.setblocking(False)
 
     async def _start(self, settled: Sequence[asyncio.Event]) -> None:
         """Wait, and ask for more time meanwhile: a slow computer is no failed start, and a stuck start is one."""

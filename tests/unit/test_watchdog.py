@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import socket
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
@@ -324,6 +325,18 @@ def test_it_finds_the_socket_by_itself(systemd: Systemd) -> None:
     assert systemd.heard() == ["STATUS=well", "WATCHDOG=1"]
     assert isinstance(watchdog._notifier, sdnotify.SystemdNotifier)
     watchdog._notifier.socket.close()
+
+
+def test_what_is_said_only_once_waits_for_a_busy_systemd(systemd: Systemd) -> None:
+    watchdog = Watchdog(health=Health(monotonic=lambda: 0.0), status=lambda: "well", interval_s=10.0)
+    for _ in range(1000):
+        watchdog.tell()
+    later = threading.Timer(0.2, systemd.hear)
+    later.start()
+    watchdog._insist("READY=1")
+    later.join()
+    assert systemd.heard()[-1] == "READY=1"
+    watchdog._notifier.socket.close()  # type: ignore[attr-defined]
 
 
 @pytest.mark.timeout(5)
