@@ -75,7 +75,6 @@ class HttpSink:
                 await asyncio.sleep(_HEARTBEAT_S)
         finally:
             self._about.health.forget(PART)
-            site.streams.close()
             await listener.close()
 
 

@@ -58,11 +58,6 @@ class Streams:
         """No more may listen."""
         return self.clients >= self._pace.clients
 
-    def close(self) -> None:
-        """End all of them."""
-        for task in self._listening:
-            task.cancel()
-
     async def serve(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
         """Tell a client until it goes, or reads nothing for too long.
 

@@ -296,7 +296,7 @@ SETTINGS = [
         '"http": {"users": [{"name": "a:b", "password_file": "none"}], "hostnames": ["a/b"]}',
         "2:29: http.users[0].name: HTTP allows no colon in a user name; choose another",
         "2:53: http.users[0].password_file: this file does not exist; name the file that holds the password",
-        '2:76: http.hostnames[0]: expected a host name or an address, got "a/b"',
+        '2:77: http.hostnames[0]: expected a host name or an address, got "a/b"',
     ),
     beside('"opcua": {"bind": "a b"}', '2:19: opcua.bind: expected a host name or an address, got "a b"'),
     beside(

@@ -112,6 +112,26 @@ async def test_who_does_not_read_an_answer_is_cut() -> None:
     await listener.close()
 
 
+async def test_who_takes_an_answer_for_ever_is_cut_although_we_are_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge_agent.sinks.http.listener._POLITE_S", 0.1)
+
+    async def answer(request: web.BaseRequest, _: object) -> web.StreamResponse:
+        assert request.transport is not None
+        request.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        return web.Response(body=b"x" * 50_000)  # more than the kernel takes, less than is waited for
+
+    listener = Listener(answer, limits=SHORT)
+    port = await listener.open("127.0.0.1", 0)
+    with socket.socket() as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.connect(("127.0.0.1", port))
+        deaf.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        await until(lambda: bool(listener.connections))
+        connection = next(iter(listener.connections))
+        await until(lambda: connection.transport is None and not listener.connections)
+    await listener.close()
+
+
 async def test_one_connection_serves_many_requests() -> None:
     bench = Bench()
     async with bench.running():
