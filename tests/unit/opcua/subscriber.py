@@ -65,12 +65,14 @@ class Session:
         *,
         user: str = "mes-1",
         uri: str = "urn:client",
+        encrypted: bool = True,
         sees: Callable[[Key], bool] = sees_everything,
     ) -> None:
         self.of = of
         self.session_id = ua.NodeId(cast("ua.Int32", id(self) % 2**31), cast("ua.Int16", 1))
         self.user = User(name=user)
         self.application_uri = uri
+        self.encrypted = encrypted
         self.publisher = Publisher()
         self.is_closed = False
         self.sight = Sight(space, sees)

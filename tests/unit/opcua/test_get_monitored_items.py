@@ -122,7 +122,7 @@ async def test_subscriptions_of_others_are_not_told_of(
     bench: Bench, subscription: Subscription, listener: Listener, method: int
 ) -> None:
     async with bench.client() as again:
-        assert await status(again, method, subscription.subscription_id) == "BadUserAccessDenied"
+        assert await status(again, method, subscription.subscription_id) == "BadSubscriptionIdInvalid"
         assert await status(again, method, 1) == "BadSubscriptionIdInvalid"
     stranger = bench.client()
     stranger.application_uri = "urn:stranger"

@@ -156,6 +156,30 @@ def test_of_users_without_a_name_the_same_application_may(space: AddressSpace, u
     run(main)
 
 
+@pytest.mark.parametrize(("before", "after"), [(False, False), (True, False), (False, True)])
+def test_without_security_an_application_is_not_known_by_what_it_says(
+    space: AddressSpace, *, before: bool, after: bool
+) -> None:
+    async def main() -> None:
+        of = service(space)
+        made = Session(of, space, user="anonymous", encrypted=before).begin()
+        [result] = Session(of, space, user="anonymous", encrypted=after).transfer(made)
+        assert result.StatusCode.name == "BadUserAccessDenied"
+
+    run(main)
+
+
+@pytest.mark.parametrize(("user", "code"), [("mes-1", "BadUserAccessDenied"), ("mes-2", "BadSubscriptionIdInvalid")])
+def test_a_method_that_asks_for_the_subscription_of_another_session(space: AddressSpace, user: str, code: str) -> None:
+    async def main() -> None:
+        of = service(space)
+        made = Session(of, space).begin()
+        other: Any = Session(of, space, user=user)
+        assert fault(lambda: of.called(other, made)) == code
+
+    run(main)
+
+
 def test_taking_over_what_is_not_there_or_ones_own(space: AddressSpace) -> None:
     async def main() -> None:
         session = Session(service(space), space)

@@ -49,6 +49,10 @@ class Owner(Protocol):
     publisher: Publisher
 
     @property
+    def encrypted(self) -> bool:
+        """Is its channel: does it prove which application asks."""
+
+    @property
     def is_closed(self) -> bool:
         """It has ended and left its subscriptions behind."""
 

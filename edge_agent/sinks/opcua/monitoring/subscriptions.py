@@ -323,8 +323,12 @@ def _revised(terms: Terms) -> tuple[ua.Duration, ua.Counter, ua.Counter]:
 
 
 def _same_client(one: Owner, other: Owner) -> bool:
-    """Do two sessions act for the same user; of anonymous ones, is it the same application (OPC 10000-4, 5.14.7.1)."""
+    """Do two sessions act for the same user; of anonymous ones, is it proved that it is the same application.
+
+    OPC 10000-4, 5.14.7.1. Without security anybody may say to be any application.
+    """
     names = one.user.name, other.user.name
     if names == (ANONYMOUS, ANONYMOUS):
-        return bool(one.application_uri) and one.application_uri == other.application_uri
+        same = bool(one.application_uri) and one.application_uri == other.application_uri
+        return same and one.encrypted and other.encrypted
     return names[0] is not None and names[0] == names[1]
