@@ -93,6 +93,7 @@ load_parts() {
 install_all() {
   check_system
   check_python
+  check_config_early
   provide_release
   if is_settled; then
     activate "$release" # heals what somebody has deleted; as a rule there is nothing to do

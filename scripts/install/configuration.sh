@@ -9,26 +9,31 @@ print(*found if isinstance(found, list) else [found or ""], sep="\n")'
     "$release/bin/python3" -c "$pick" "$1"
 }
 
-check_config() {
-  local as_user=() ports='4840 8080' file=${config:-$etc/config.json}
+# What can be said before there is a release that understands config.json.
+check_config_early() {
   if [[ $config ]]; then
     [[ -f $config && -r $config ]] || fail 30 "--config: $config is no file that can be read; name your config.json"
-    file=$(readlink -f "$config")
-    config=$file
-  elif id edge-agent >/dev/null 2>&1; then
+    config=$(readlink -f "$config")
+  elif [[ ! -e $etc/config.json ]]; then
+    check_ports 4840 8080
+  fi
+}
+
+check_config() {
+  local as_user=() ports file=${config:-$etc/config.json}
+  [[ -e $file && -x $release/bin/edge-agent ]] || return 0 # with --dry-run there may be no release
+  if [[ ! $config ]] && id edge-agent >/dev/null 2>&1; then
     as_user=(runuser -u edge-agent --) # it has to be able to read it
   fi
-  if [[ -e $file && -x $release/bin/edge-agent ]]; then # with --dry-run there may be no release
-    "${as_user[@]}" "$release/bin/edge-agent" check --config "$file" --state-dir "$state" >"$work/check" 2>&1 || {
-      cat "$work/check" >&2
-      fail 30 "edge-agent $version cannot use $file: the reasons stand above. Correct it, and run this again; nothing \
+  "${as_user[@]}" "$release/bin/edge-agent" check --config "$file" --state-dir "$state" >"$work/check" 2>&1 || {
+    cat "$work/check" >&2
+    fail 30 "edge-agent $version cannot use $file: the reasons stand above. Correct it, and run this again; nothing \
 was changed"
-    }
-    ports=$(asked ports)
-    [[ ! $config ]] || plan_config
-  fi
+  }
+  ports=$(asked ports)
   # shellcheck disable=SC2086 # several numbers
   check_ports $ports
+  [[ ! $config ]] || plan_config
 }
 
 # Sets $mine: pairs of a file that --config leads to and where it goes. What is there already, and the same, stays.
