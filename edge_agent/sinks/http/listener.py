@@ -34,10 +34,11 @@ class Limits(Struct, frozen=True, kw_only=True):
     ``answer_s`` is how long an answer may take, with the client reading it.
     """
 
-    connections: int = 64
+    connections: int = 48
     idle_s: float = 15.0
     answer_s: float = 15.0
     head_line_bytes: int = 4096
+    headers: int = 40
 
 
 Deadline = asyncio.Timeout
@@ -113,6 +114,7 @@ class _Connection(web.RequestHandler):
             logger=_quiet,
             max_line_size=limits.head_line_bytes,
             max_field_size=limits.head_line_bytes,
+            max_headers=limits.headers,
             keepalive_timeout=limits.idle_s,
             lingering_time=0.0,
         )

@@ -79,7 +79,9 @@ async def test_so_many_idle_connections_as_one_likes_keep_nobody_out() -> None:
 async def test_a_head_too_long_is_refused_and_not_kept() -> None:
     bench = Bench(limits=replace(SHORT, answer_s=5.0, idle_s=5.0))
     async with bench.running():
-        for head in (b"GET /" + b"a" * 9000, b"GET / HTTP/1.1\r\nX: " + b"a" * 9000, b"\x16\x03\x01 nonsense"):
+        many = b"".join(b"\r\nX-%d: aaaa" % number for number in range(100))
+        long = (b"GET /" + b"a" * 9000, b"GET / HTTP/1.1\r\nX: " + b"a" * 9000, b"GET / HTTP/1.1" + many)
+        for head in (*long, b"\x16\x03\x01 nonsense"):
             reader, writer = await connect(bench)
             writer.write(head + b"\r\n\r\n")
             answer = await rest_of(reader)
