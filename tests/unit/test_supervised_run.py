@@ -156,7 +156,6 @@ def test_the_call_in_which_the_event_loop_stands_still_is_known_to_the_next_star
     (supervised.state / END_FILE).write_text("watchdog killed ABRT\n")
     with supervised.run() as process:
         supervised.hear("READY=1")
-    assert supervised.restart.startswith(
-        "watchdog: the event loop stood still in <string>:4 <lambda>, called by edge_agent/cli/run.py:"
-    )
+    # Which call of ours it was is the moment's chance.
+    assert supervised.restart.startswith("watchdog: the event loop stood still in <string>:4 <lambda>")
     assert not (supervised.state / END_FILE).exists()
