@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from .box import SUITES, Box, sweep
-from .installed import installed_box
+from .installed import UNIT, configure, installed_box
+from .printers import Printers
 
 _NEEDS_ROOT = "tests/system boots systemd in namespaces and needs root: sudo scripts/check --all"
 
@@ -34,4 +36,15 @@ def pytest_sessionstart() -> None:
 def box(request: pytest.FixtureRequest) -> Iterator[Box]:
     """Debian 12, and 13, with the agent installed and not started; each test has its own."""
     with installed_box(request.param) as box:
+        yield box
+
+
+@pytest.fixture(scope="module", params=SUITES)
+def running(request: pytest.FixtureRequest) -> Iterator[Box]:
+    """The agent with two printers, up and ready; for tests that only look."""
+    with installed_box(request.param) as box, Printers(box, 2) as printers:
+        configure(box, printers.machines())
+        began = time.monotonic()
+        box.run("systemctl", "start", UNIT)
+        print(f"\n{box.suite}: start to READY {time.monotonic() - began:.1f} s")
         yield box
