@@ -157,6 +157,19 @@ async def test_a_request_longer_than_allowed_ends_the_connection(client: WireCli
     assert await ended(client) == "BadRequestTooLarge"
 
 
+async def test_who_sends_on_and_on_still_hears_why_the_connection_ends(client: WireClient) -> None:
+    await client.log_in()
+    request = ua.ReadRequest()
+    request.RequestHeader.AuditEntryId = "x" * (8 * LIMITS.max_message_bytes)
+    transport = cast("asyncio.Transport", client.writer.transport)
+    transport.pause_reading()  # as those do that send all of it before they look for an answer
+    whole = client.message(request)
+    for _ in range(4):
+        await client.send(whole)
+    transport.resume_reading()
+    assert await ended(client) == "BadRequestTooLarge"
+
+
 async def test_before_anybody_logs_in_a_request_is_short(client: WireClient) -> None:
     await client.greet()
     await client.open()

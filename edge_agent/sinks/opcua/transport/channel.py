@@ -102,6 +102,10 @@ class Channel(SecureConnection):
         """Bytes of a request that is not complete."""
         return self._incoming_size
 
+    def forget(self) -> None:
+        """Nobody waits for the rest of a request any more."""
+        self._drop_incoming_parts()
+
     @property
     def expired(self) -> bool:
         """Was the client's last token not renewed in time."""

@@ -48,6 +48,7 @@ class Connection(asyncio.Protocol):
         self._taken = asyncio.Event()
         self._taken.set()
         self._reading = True
+        self._leaving = False
         self._task: asyncio.Task[None] | None = None
         self._transport: asyncio.Transport | None = None
         self._processor: Processor | None = None
@@ -105,6 +106,8 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """More bytes."""
+        if self._leaving:
+            return
         if self._task is None:  # told only now: what comes before its Hello, a client may not hear
             self.cut(ua.StatusCodes.BadMaxConnectionsReached, "all connections are in use")
             return
@@ -127,26 +130,36 @@ class Connection(asyncio.Protocol):
 
     def send(self, frames: bytes) -> None:
         """Send."""
-        if self._transport is None or self._transport.is_closing():
+        if self._transport is None or self._transport.is_closing() or self._leaving:
             return
         self._transport.write(frames)
         if not self._taken.is_set():
             self._reception.check_memory()
 
     def cut(self, code: int, reason: str) -> None:
-        """Say why, and go; who does not read is not waited for."""
+        """Say why, and go; who does not read is not waited for.
+
+        To close a socket with bytes in it that nobody read resets the connection, and the client may never see why. So
+        what it still sends is read and thrown away, until it has heard the end, or for a second; its place is free.
+        """
         transport = self._transport
-        if transport is None or transport.is_closing():
+        if transport is None or transport.is_closing() or self._leaving:
             return
+        self._leaving = True
+        self._reception.leave(self)
         self._reception.complain(self.address, reason)
         if self._task is not None and self._task is not asyncio.current_task():
             self._task.cancel()
+        self._received.clear()
+        if self._processor is not None:
+            self._processor.channel.forget()
         if transport.get_write_buffer_size():
             transport.abort()
             return
         error: Any = ua.ErrorMessage(ua.StatusCode(cast("ua.UInt32", code)), cast("ua.String", reason))
         transport.write(uatcp_to_binary(cast("ua.MessageType", ua.MessageType.Error), error))
-        transport.close()
+        transport.write_eof()
+        self._read_on()
         self._abort_in(_GOODBYE_S)
 
     def _abort_in(self, seconds: float) -> None:
