@@ -4,7 +4,7 @@
 #   --config FILE   takes this config.json, and the key files beside it, if there is none yet; it is checked first
 #   --offline DIR   takes the wheels from this folder
 #   --version X     takes this version: of several in the folder, or one that was installed before
-#   --no-start      installs, but does not start or restart anything
+#   --no-start      installs, but does not start or restart anything; systemd need not run (in an image that is made)
 #   --dry-run       checks everything that can be checked, says what it would do, and changes nothing
 #   --uninstall     removes the agent; config.json, keys, passwords and the journal stay
 #   --purge         with --uninstall: removes these as well

@@ -45,7 +45,8 @@ activate() {
   if [[ $(readlink "$command" || true) != "$opt/current/bin/edge-agent" ]]; then
     change "make $command" point "$opt/current/bin/edge-agent" "$command"
   fi
-  if [[ $changed || $(systemctl show --property=NeedDaemonReload --value "$service") == yes ]]; then
+  if [[ -d /run/systemd/system ]] &&
+    [[ $changed || $(systemctl show --property=NeedDaemonReload --value "$service") == yes ]]; then
     change 'tell systemd' systemctl daemon-reload
   fi
   systemctl --quiet is-enabled "$service" 2>/dev/null ||

@@ -19,7 +19,7 @@ Raspberry Pi 3, 4, 5 or Zero 2 W install Raspberry Pi OS (64-bit)"
     'debian 12' | 'debian 13' | 'raspbian 12' | 'raspbian 13') ;;
     *) fail 11 "this is ${system:-an unknown system}; edge-agent is made for Raspberry Pi OS and Debian, 12 and 13" ;;
   esac
-  [[ -d /run/systemd/system ]] ||
+  [[ -d /run/systemd/system || (! $start && $(command -v systemctl)) ]] ||
     fail 14 'systemd does not run here, and it is what keeps the agent alive; use a system that was booted with it'
 }
 
@@ -57,8 +57,8 @@ be made with it. Connect the network and wait for the time, or set it: sudo time
 # check_ports PORT...: nobody else has them.
 check_ports() {
   local port try='import socket, sys; s = socket.socket(); s.setsockopt(1, 2, 1); s.bind(("", int(sys.argv[1])))'
-  if systemctl --quiet is-active "$service"; then
-    return # they are its own
+  if [[ ! -d /run/systemd/system ]] || systemctl --quiet is-active "$service"; then
+    return # this is an image, and here are another system's ports; or they are its own
   fi
   for port; do
     "$python" -c "$try" "$port" 2>/dev/null ||
