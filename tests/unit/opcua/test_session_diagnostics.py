@@ -27,6 +27,7 @@ from edge_agent.sinks.opcua.status.diagnostics import SECURITY, SESSIONS, SUBSCR
 from tests.endpoint import Bench
 from tests.integration.endpoint import CLIENT_URI, client_certificate
 from tests.opcua_wire import connected
+from tests.unit.opcua.raw import Raw
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -327,25 +328,16 @@ async def test_a_read_of_more_than_an_answer_holds_is_refused_before_it_is_made(
 
 
 async def test_a_subscription_that_goes_over_tells_the_new_session_what_it_may_know(bench: Bench) -> None:
-    async with bench.client() as former, connected(bench.sink.port) as latter:
+    async with await secure(bench, None) as former, await secure(bench, None) as client:
+        latter = Raw(client)
         subscription = await former.create_subscription(100, Silent())
         await subscription.subscribe_data_change(former.get_node(node_id(SESSIONS)))
         [before] = await read(former, SESSIONS)
         await asyncio.sleep(0.3)  # a message has been sent
-        await latter.greet()
-        await latter.open()
-        await latter.create_session(ClientDescription=ua.ApplicationDescription(ApplicationUri=former.application_uri))
-        await latter.activate()
-        transfer = ua.TransferSubscriptionsRequest()
-        transfer.Parameters.SubscriptionIds = [subscription.subscription_id]
-        [taken] = (await latter.ask(transfer)).Parameters.Results
+        [taken] = (await latter.ask("TransferSubscriptions", [subscription.subscription_id])).Results
         assert (taken.StatusCode.name, taken.AvailableSequenceNumbers) == ("Good", [])
-        republish = ua.RepublishRequest()
-        republish.Parameters.SubscriptionId = subscription.subscription_id
-        republish.Parameters.RetransmitSequenceNumber = 1
-        with pytest.raises(Exception, match="BadMessageNotAvailable"):
-            await latter.ask(republish)
-        told = (await latter.ask(ua.PublishRequest())).Parameters.NotificationMessage.NotificationData
+        assert await latter.code("Republish", subscription.subscription_id, 1) == "BadMessageNotAvailable"
+        told = (await latter.publish()).NotificationMessage.NotificationData
         [item] = told[0].MonitoredItems
         [entry] = item.Value.Value.Value
         assert entry.SessionId != before.SessionId

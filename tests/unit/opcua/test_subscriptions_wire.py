@@ -5,28 +5,28 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import pytest
 import pytest_asyncio
-from asyncua import Client, ua
-from asyncua.ua.ua_binary import struct_from_binary
-from asyncua.ua.uaerrors import UaStatusCodeError
+from asyncua import ua
+from asyncua.crypto.security_policies import SecurityPolicyAes256Sha256RsaPss
 from msgspec.structs import replace
 
 from edge_agent.model import Job
 from edge_agent.sinks.opcua.space.nodeset import Key
 from edge_agent.sinks.opcua.space.wire import node_id
 from tests.endpoint import Bench
+from tests.integration.endpoint import CLIENT_URI, client_certificate
 from tests.observations import MACHINE, PRINTING, observation
+from tests.unit.opcua.raw import PROGRESS, Raw
 from tests.unit.opcua.subscriber import monitoring
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),  # asyncua's client drops its own sockets
 ]
-
-PROGRESS = Key(13, "mark-one/Job/Progress")
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
@@ -48,47 +48,6 @@ async def one(bench: Bench) -> AsyncIterator[Raw]:
 async def other(bench: Bench) -> AsyncIterator[Raw]:
     async with bench.client() as client:
         yield Raw(client)
-
-
-class Raw:
-    """A client that asks exactly what it is told to, and publishes only then."""
-
-    def __init__(self, client: Client) -> None:
-        self.client = client
-
-    async def ask(self, service: str, *parameters: Any, **named: Any) -> Any:
-        """A request's response, or the status code of its fault as an error."""
-        request = getattr(ua, f"{service}Request")()
-        if parameters or named:
-            request.Parameters = getattr(ua, f"{service}Parameters")(*parameters, **named)
-        body = await self.client.uaclient._send_request(request, 5)
-        response = struct_from_binary(getattr(ua, f"{service}Response"), body)
-        response.ResponseHeader.ServiceResult.check()
-        return getattr(response, "Parameters", response)
-
-    async def code(self, service: str, *parameters: Any, **named: Any) -> str:
-        """The status code of the whole request."""
-        try:
-            await self.ask(service, *parameters, **named)
-        except UaStatusCodeError as error:
-            return str(ua.StatusCode(cast("ua.UInt32", error.code)).name)
-        return "Good"
-
-    async def begin(self, interval_ms: float = 50, lifetime: int = 6000, keep_alive: int = 100) -> int:
-        params = cast("Any", (interval_ms, lifetime, keep_alive))
-        return int((await self.ask("CreateSubscription", *params)).SubscriptionId)
-
-    async def watch(self, subscription: int, node: Key = PROGRESS, **more: Any) -> int:
-        mode = more.pop("mode", ua.MonitoringMode.Reporting)
-        watched = ua.ReadValueId(node_id(node), ua.AttributeIds.Value)
-        item = ua.MonitoredItemCreateRequest(watched, mode, monitoring(**more))
-        created = await self.ask("CreateMonitoredItems", subscription, ua.TimestampsToReturn.Both, [item])
-        assert created.Results[0].StatusCode.is_good()
-        return int(created.Results[0].MonitoredItemId)
-
-    async def publish(self, *acknowledged: tuple[int, int]) -> Any:
-        acks = [ua.SubscriptionAcknowledgement(*cast("Any", ack)) for ack in acknowledged]
-        return await self.ask("Publish", acks)
 
 
 def values(result: Any) -> list[Any]:
@@ -176,7 +135,22 @@ async def test_an_item_has_another_speak(bench: Bench, one: Raw) -> None:
     assert sorted(map(str, values(await one.publish()))) == ["20.0", "Running"]
 
 
-async def test_a_new_session_takes_over_and_the_old_one_is_told(bench: Bench, one: Raw, other: Raw) -> None:
+@asynccontextmanager
+async def encrypted(bench: Bench) -> AsyncIterator[Raw]:
+    client = bench.client()
+    client.application_uri = CLIENT_URI
+    certificate, key = client_certificate(bench.folder)
+    await client.set_security(SecurityPolicyAes256Sha256RsaPss, str(certificate), str(key))
+    async with client:
+        yield Raw(client)
+
+
+async def test_a_new_session_takes_over_and_the_old_one_is_told(bench: Bench) -> None:
+    async with encrypted(bench) as one, encrypted(bench) as other:
+        await _takes_over(bench, one, other)
+
+
+async def _takes_over(bench: Bench, one: Raw, other: Raw) -> None:
     await progress(bench, 0.3)
     made = await one.begin()
     await one.watch(made)
