@@ -178,7 +178,7 @@ main() {
   load_parts
   work=$(mktemp -d)
   trap clean_up EXIT
-  trap 'fail 90 "this failed: $BASH_COMMAND; see above. Run install.sh again: it goes on where it stopped"' ERR
+  trap 'fail 90 "this failed: ${words:-$BASH_COMMAND}; see above. Run install.sh again: it goes on where it stopped"' ERR
   exec 9>/run/lock/edge-agent-install.lock
   # Whatever an interrupted run has started holds this as well, until it ends.
   flock --timeout 60 9 || fail 18 'another install.sh is at work; wait for it'

@@ -66,7 +66,10 @@ def test_from_nothing_to_ready_and_away_without_a_trace(suite: str, archives: Ar
         assert "put your config.json into /etc/edge-agent" in said.text
         assert "no configuration yet" in box.show(UNIT, "StatusText")
         assert box.run("/usr/local/bin/edge-agent", "--version").stdout == f"edge-agent {this_version()}\n"
-        assert not box.sh(f"find {OPT} -name __pycache__ -prune -o -name '*.py' -newer {OPT}/current/complete -print")
+        compiled = (
+            "import importlib.util as u, os, asyncua.ua as a; assert os.path.exists(u.cache_from_source(a.__file__))"
+        )
+        box.run(f"{OPT}/current/bin/python3", "-B", "-c", compiled)
 
         again = install(box)
         print(f"{suite}: run again in {again.seconds:.2f} s")
@@ -98,6 +101,17 @@ def test_what_config_names_is_put_where_the_agent_reads_it(box: Box) -> None:
     assert box.sh("stat -c '%U:%G %a' /etc/edge-agent/keys/one.key").strip() == "edge-agent:edge-agent 600"
     assert "0 of 1 machines reachable" in box.show(UNIT, "StatusText")
     assert "mes-1" in box.run("/usr/local/bin/edge-agent", "credentials").stdout
+
+
+def test_a_configuration_is_never_overwritten(box: Box) -> None:
+    there = files(box, content=True)["/etc/edge-agent/config.json"]
+    box.write("/root/other/config.json", json.dumps([MACHINE | {"custom_name": "Another"}]))
+    box.write("/root/other/keys/one.key", KEY)
+    said = install(box, "--config", "/root/other/config.json", folder="/root/before")
+    assert said.code == 31, said
+    assert files(box, content=True)["/etc/edge-agent/config.json"] == there
+    same = install(box, "--config", "/root/mine/config.json", folder="/root/before")
+    assert same.code == 0, same
 
 
 def test_upwards_and_back(box: Box, archives: Archives) -> None:
