@@ -1,0 +1,83 @@
+"""The texts on the card, for somebody who has it in a PC and has never seen Linux."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_QUALITIES = {"waiting": "not asked yet", "no communication": "NO ANSWER", "access denied": "KEY REFUSED"}
+
+
+def problems_text(problems: Sequence[str], *, in_force: bool) -> str:
+    """``config-problems.txt``."""
+    meanwhile = (
+        "The configuration that was in force before still is; the printers are served as before."
+        if in_force
+        else "There is no other configuration yet, so no printers are served."
+    )
+    return "\n".join(
+        [
+            "What you put into this folder was NOT taken over.",
+            "",
+            *(f"  * {problem}" for problem in problems),
+            "",
+            meanwhile,
+            "Correct the file here, put the card back and switch on again: this text then goes away.",
+            "Until then your files stay on the card as they are, with the keys in them.",
+            "",
+        ]
+    )
+
+
+def status_text(facts: Mapping[str, Any]) -> str:
+    """``status.txt``, without the time at its end: what is known of the board, the agent and the machines.
+
+    Args:
+        facts: what `edge_agent_image.status.facts` has gathered.
+    """
+    lines = ["edge-agent on this card", "=======================", ""]
+    lines += [
+        _row("Host name", facts["host_name"]),
+        _row("Addresses", ", ".join(facts["addresses"]) or "none: no cable?"),
+    ]
+    for address in facts["addresses"]:
+        lines.append(_row("Page", f"http://{_bracketed(address)}:{facts['http_port'] or 8080}/"))
+    agent = facts.get("agent")
+    lines += _agent_lines(agent) if agent else [_row("Agent", f"DOES NOT ANSWER: {facts['silence']}")]
+    lines += ["", *_notes(facts)]
+    machines = facts["machines"]
+    lines += (
+        [f"Machines ({len(machines)})", *map(_machine, machines)] if machines else ["No machines yet: see README.txt"]
+    )
+    return "\n".join([*lines, ""])
+
+
+def _agent_lines(agent: Mapping[str, Any]) -> list[str]:
+    endpoint = agent["endpoint"]
+    return [
+        *(_row("OPC UA", url if endpoint["open"] else f"{url} (NOT OPEN YET)") for url in endpoint["urls"]),
+        _row("Certificate", endpoint["certificate_sha256"] or "none"),
+        _row("Version", agent["version"]),
+        _row("Configuration", agent["config_status"]),
+        *(_row("Problem", text) for text in agent["complaints"]),
+        *(_row("Warning", text) for text in agent["warnings"]),
+    ]
+
+
+def _notes(facts: Mapping[str, Any]) -> list[str]:
+    notes = [*(f"Taken from the card: {name}" for name in facts["taken"]), *facts["remarks"]]
+    return [*(f"  * {note}" for note in notes), ""] if notes else []
+
+
+def _machine(machine: Mapping[str, Any]) -> str:
+    told = _QUALITIES.get(machine["quality"], machine["state"] or machine["quality"])
+    reason = f": {machine['reason']}" if machine["reason"] and not machine["reachable"] else ""
+    return f"  * {machine['name'] or machine['id']}: {told}{reason}"
+
+
+def _row(title: str, text: str) -> str:
+    return f"{title + ':':<15}{text}"
+
+
+def _bracketed(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
