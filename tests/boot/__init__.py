@@ -1,0 +1,1 @@
+"""The built image, booted by QEMU, and looked at from outside."""

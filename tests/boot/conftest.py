@@ -1,0 +1,23 @@
+"""These take minutes and an image: `image/boot-test` runs them; without an image they are skipped."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from .emulated import image
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Time for an emulated board, or a sentence in the place of each test."""
+    missing = ""
+    if os.geteuid() != 0:
+        missing = "needs root: sudo image/boot-test"
+    elif not image().exists():
+        missing = "there is no image: sudo image/build"
+    for item in items:
+        if "/tests/boot/" in str(item.path):
+            item.add_marker(pytest.mark.timeout(1200))
+            if missing:
+                item.add_marker(pytest.mark.skip(reason=missing))
