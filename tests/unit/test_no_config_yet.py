@@ -119,7 +119,7 @@ async def test_the_agent_says_what_it_waits_for_and_takes_the_file_over(
         await until(lambda: "1 machines, reloaded" in config_status(agent))
     finally:
         serving.cancel()
-        await asyncio.wait([serving])
+        await asyncio.gather(serving, return_exceptions=True)
 
 
 def config_status(agent: Agent) -> str:
