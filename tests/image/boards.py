@@ -6,7 +6,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,10 @@ from edge_agent.cli.migrate import migrate
 KEY = "0123456789ABCDEF0123456789ABCDEF"
 
 
+Answer = str | Said | Callable[[], Said]
+"""What a program prints, or how it ends, or what finds that out."""
+
+
 class Programs:
     """Stands in for every other program, and remembers what was asked of it.
 
@@ -29,8 +33,8 @@ class Programs:
         answers: by the command's beginning, as one text; the longest that fits counts.
     """
 
-    def __init__(self, answers: dict[str, str | Said | Callable[[], Said]] | None = None) -> None:
-        self.answers = answers or {}
+    def __init__(self, answers: Mapping[str, Answer] | None = None) -> None:
+        self.answers = dict(answers or {})
         self.asked: list[str] = []
 
     def __call__(self, *command: str, timeout_s: float = 0.0, stdin: str = "") -> Said:

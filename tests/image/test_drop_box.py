@@ -5,9 +5,11 @@ from __future__ import annotations
 import codecs
 import os
 import stat
+from contextlib import AbstractContextManager
 
 import pytest
 from edge_agent_image.agent import Agent, AgentSilentError
+from edge_agent_image.drop_box import DropBox
 from edge_agent_image.shell import Said
 
 from .boards import KEY, Board, Programs, config
@@ -207,15 +209,13 @@ def test_what_cannot_be_checked_is_left_alone(board: Board) -> None:
 def test_a_card_that_is_locked_loses_nothing(board: Board) -> None:
     board.drop("config.json", config())
     board.drop("mark.key", KEY)
-    locked = board.drop_box()
-    locked._writable = _locked
     with pytest.raises(OSError, match="locked"):
-        locked.empty()
+        DropBox(board.paths, board.agent, _locked).empty()
     assert board.in_force["mark.key"] == KEY
     assert board.on_card == ["config.json", "mark.key"]
 
 
-def _locked() -> object:
+def _locked() -> AbstractContextManager[None]:
     raise OSError("the card is locked")
 
 

@@ -30,6 +30,7 @@ class Verdict:
     good: bool
     files: tuple[Path, ...] = ()
     ports: tuple[int, ...] = ()
+    page_port: int | None = None
     machines: int = 0
     errors: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
@@ -104,6 +105,7 @@ def _verdict(found: Mapping[str, Any]) -> Verdict:
         good=bool(found["ok"]),
         files=tuple(Path(file) for file in found["files"]),
         ports=tuple(sorted(ports)),
+        page_port=found["http_port"],
         machines=len(found["machines"]),
         errors=_lines(problems, "error"),
         remarks=_lines(problems, "warning"),

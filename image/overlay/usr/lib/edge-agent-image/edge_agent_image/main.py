@@ -109,8 +109,8 @@ def main() -> int:
     try:
         lines = board.update_from(given.device) if given.device else commands[given.command]()
     except (OSError, GrowError, NotYetError, NotUpdatedError, NoWatchdogError) as error:
-        print(f"board {given.command}: {error}", file=sys.stderr)  # noqa: T201 - the journal reads it
+        print(f"board {given.command}: {error}", file=sys.stderr)
         return 1
     for line in lines:
-        print(line)  # noqa: T201 - the journal reads it
+        print(line)
     return 0

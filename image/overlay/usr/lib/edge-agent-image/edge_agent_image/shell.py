@@ -45,7 +45,7 @@ def run(*command: str, timeout_s: float = 60.0, stdin: str = "", environment: Ma
         environment: in addition to ours.
     """
     try:
-        done = subprocess.run(  # noqa: S603 - our own programs and Debian's, never a user's text as the command
+        done = subprocess.run(
             command,
             input=stdin,
             capture_output=True,

@@ -16,6 +16,7 @@ from .words import status_text
 MOST_WRITES = 4
 """In one boot: a card wears, and a machine's state changes all day."""
 _WHEN = "Written "
+_USUAL_PAGE_PORT = 8080
 
 
 class StatusFile:
@@ -66,7 +67,7 @@ class StatusFile:
         found: dict[str, Any] = {
             "host_name": self._paths.text("proc/sys/kernel/hostname"),
             "addresses": self._addresses(),
-            "http_port": None,
+            "page_port": self._page_port(),
             "machines": [],
             **last_outcome(self._paths),
         }
@@ -76,6 +77,14 @@ class StatusFile:
         except (AgentSilentError, KeyError) as error:
             found["silence"] = str(error)
         return found
+
+    def _page_port(self) -> int | None:
+        config = self._paths.etc / "config.json"
+        try:
+            verdict = self._agent.check(config) if config.is_file() else None
+        except AgentSilentError:
+            verdict = None
+        return verdict.page_port if verdict and verdict.good else _USUAL_PAGE_PORT
 
     def _addresses(self) -> list[str]:
         """Those that another computer can use, IPv4 first."""

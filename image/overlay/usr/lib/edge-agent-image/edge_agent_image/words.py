@@ -40,8 +40,8 @@ def status_text(facts: Mapping[str, Any]) -> str:
         _row("Host name", facts["host_name"]),
         _row("Addresses", ", ".join(facts["addresses"]) or "none: no cable?"),
     ]
-    for address in facts["addresses"]:
-        lines.append(_row("Page", f"http://{_bracketed(address)}:{facts['http_port'] or 8080}/"))
+    if facts["page_port"]:
+        lines += [_row("Page", f"http://{_bracketed(text)}:{facts['page_port']}/") for text in facts["addresses"]]
     agent = facts.get("agent")
     lines += _agent_lines(agent) if agent else [_row("Agent", f"DOES NOT ANSWER: {facts['silence']}")]
     lines += ["", *_notes(facts)]
