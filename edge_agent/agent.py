@@ -90,6 +90,7 @@ class Agent:
         self._dice = dice or random.Random()  # noqa: S311 - jitter, not cryptography
         self._refused_files: tuple[Path, ...] = ()
         self._reload_wanted = asyncio.Event()
+        self._page_trouble: Callable[[], str] = str
         self.stopped_by = ""
         self.store = Store()
 
@@ -225,7 +226,9 @@ class Agent:
             return []
         from .sinks.http.server import HttpSink  # noqa: PLC0415 - see above
 
-        return [HttpSink(lambda: self._config.http, about=about, now=self._now)]
+        page = HttpSink(lambda: self._config.http, about=about, now=self._now)
+        self._page_trouble = lambda: page.trouble
+        return [page]
 
     def _publish_status(self, config_status: str, opcua: OpcUaSink) -> None:
         warning = f"; {OPEN_TO_ALL}" if opcua.open_to_all else ""
@@ -250,7 +253,8 @@ class Agent:
             doing = "config.json is refused, see: edge-agent check; " + doing
         elif self._config.missing:
             doing = self._config.in_words
-        return f"{doing}, {endpoint}{warning}"
+        trouble = self._page_trouble()
+        return f"{doing}, {endpoint}{warning}" + (f"; {trouble}" if trouble else "")
 
 
 def _endpoint(opcua: OpcUaSink) -> Endpoint:

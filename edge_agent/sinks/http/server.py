@@ -10,7 +10,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Never
 
-from ...errors import UnavailableError
 from ...store import Store
 from .about import About
 from .listener import Limits, Listener
@@ -23,6 +22,7 @@ log = logging.getLogger(__name__)
 PART = "status page"
 _HEARTBEAT_S = 5.0
 _DEADLINE_S = 60.0
+_RETRY_S = 30.0
 
 
 class HttpSink:
@@ -33,6 +33,7 @@ class HttpSink:
     Attributes:
         ready: it is open.
         port: where; final once it is ready.
+        trouble: why there is no page, and what to do; empty if there is one.
     """
 
     def __init__(
@@ -51,20 +52,13 @@ class HttpSink:
         self._pace = pace
         self.ready = asyncio.Event()
         self.port = options().port
+        self.trouble = ""
 
     async def run(self, store: Store) -> Never:
-        """Serve until cancelled.
-
-        Raises:
-            UnavailableError: the port is taken.
-        """
+        """Serve until cancelled. A port that is taken is waited for: the endpoint does not depend on a page."""
         site = Site(store, about=self._about, options=self._options, now=self._now, pace=self._pace)
         listener = Listener(site.answer, limits=self._limits)
-        options = self._options()
-        try:
-            self.port = await listener.open(options.bind, options.port)
-        except OSError as error:
-            raise _port_error(options, error) from error
+        await self._open(listener)
         heartbeat = self._about.health.register(PART, deadline_s=_DEADLINE_S)
         try:
             log.info("status page: http://%s:%d/", socket.gethostname(), self.port)
@@ -77,14 +71,29 @@ class HttpSink:
             self._about.health.forget(PART)
             await listener.close()
 
+    async def _open(self, listener: Listener) -> None:
+        options = self._options()
+        while True:
+            try:
+                self.port = await listener.open(options.bind, options.port)
+            except OSError as error:
+                trouble = _port_trouble(options, error)
+                if trouble != self.trouble:
+                    log.error("%s", trouble)  # noqa: TRY400 - the text says it all
+                self.trouble = trouble
+                await asyncio.sleep(_RETRY_S)
+            else:
+                self.trouble = ""
+                return
 
-def _port_error(options: HttpOptions, error: OSError) -> UnavailableError:
+
+def _port_trouble(options: HttpOptions, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
-        return UnavailableError(
-            f"HTTP port {options.port} is in use by another program; stop it, set http.port in config.json, or do "
-            'without the page: "http": {"enabled": false}'
+        return (
+            f"no status page: HTTP port {options.port} is in use by another program; set http.port in config.json and "
+            'restart, or do without the page: "http": {"enabled": false}'
         )
-    reason = error.strerror or str(error)
-    return UnavailableError(
-        f"HTTP port {options.port} on {options.bind} cannot be opened: {reason}; check http.bind and http.port"
+    return (
+        f"no status page: HTTP port {options.port} on {options.bind} cannot be opened: {error.strerror or error}; "
+        "check http.bind and http.port"
     )

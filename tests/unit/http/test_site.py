@@ -14,7 +14,6 @@ import jsonschema
 import pytest
 from msgspec.structs import replace
 
-from edge_agent.errors import ExitCode, UnavailableError
 from edge_agent.items import ITEMS
 from edge_agent.jobs import JobRun, Outcome
 from edge_agent.journal import Journal
@@ -288,25 +287,34 @@ async def test_a_bug_costs_one_answer_and_is_logged_once(
     assert len([record for record in caplog.records if "/metrics" in record.getMessage()]) == 1
 
 
-async def test_a_taken_port_ends_the_agent_before_any_sign_of_life() -> None:
+async def test_a_taken_port_is_waited_for(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "_RETRY_S", 0.02)
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
         bench = Bench()
         bench.options = replace(bench.options, port=other.getsockname()[1])
-        with pytest.raises(UnavailableError, match=r"HTTP port \d+ is in use .* http\.port") as caught:
-            async with bench.running():
-                pass
-    assert caught.value.exit_code is ExitCode.UNAVAILABLE
-    assert bench.health.awaited() == []
+        serving = asyncio.ensure_future(bench.sink.run(bench.store))
+        await asyncio.sleep(0.1)
+        assert not bench.sink.ready.is_set()
+        assert re.fullmatch(r"no status page: HTTP port \d+ is in use .* http\.port .*", bench.sink.trouble)
+        assert [record.getMessage() for record in caplog.records] == [bench.sink.trouble]
+        assert bench.health.awaited() == []
+    async with asyncio.timeout(5):
+        await bench.sink.ready.wait()
+    assert bench.sink.trouble == ""
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
 
 
 async def test_an_address_that_is_not_ours_is_said() -> None:
     bench = Bench()
     bench.options = HttpOptions(port=0, bind="192.0.2.1")
-    with pytest.raises(UnavailableError, match=r"on 192\.0\.2\.1 cannot be opened"):
-        async with bench.running():
-            pass
+    serving = asyncio.ensure_future(bench.sink.run(bench.store))
+    await asyncio.sleep(0.1)
+    assert re.match(r"no status page: HTTP port 0 on 192\.0\.2\.1 cannot be opened", bench.sink.trouble)
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
 
 
 async def test_the_sink_gives_signs_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
