@@ -176,10 +176,9 @@ def _as_json(
 
 
 def _ports(config: Config) -> list[int]:
-    """The ports that nobody else may have; ``"4840+"`` is content with another."""
+    """The ports that nobody else may have; ``"4840+"`` is content with another, and a page can wait for its own."""
     endpoint = () if config.opcua.port_or_next else (config.opcua.port,)
-    page = (config.http.port,) if config.http.enabled else ()
-    return [*endpoint, *config.opcua.extra_ports, *page]
+    return [*endpoint, *config.opcua.extra_ports]
 
 
 def _problem_as_json(problem: Problem) -> dict[str, Any]:

@@ -56,15 +56,27 @@ be made with it. Connect the network and wait for the time, or set it: sudo time
 
 # check_ports PORT...: nobody else has them.
 check_ports() {
-  local port try='import socket, sys; s = socket.socket(); s.setsockopt(1, 2, 1); s.bind(("", int(sys.argv[1])))'
-  if [[ ! -d /run/systemd/system ]] || systemctl --quiet is-active "$service"; then
-    return # this is an image, and here are another system's ports; or they are its own
-  fi
+  local port
   for port; do
-    "$python" -c "$try" "$port" 2>/dev/null ||
+    is_free "$port" ||
       fail 17 "port $port is taken by another program$(port_owner "$port"); stop that, or choose another port for the \
-agent: opcua.port or http.port in config.json"
+agent: opcua.port in config.json"
   done
+}
+
+# check_page_port PORT: the agent does without its page while another program has the port; a webcam's is a favourite.
+check_page_port() {
+  is_free "$1" ||
+    say "warning: port $1 is taken by another program$(port_owner "$1"): there will be no status page until you choose \
+another port, http.port in config.json"
+}
+
+is_free() {
+  local try='import socket, sys; s = socket.socket(); s.setsockopt(1, 2, 1); s.bind(("", int(sys.argv[1])))'
+  if [[ ! -d /run/systemd/system ]] || systemctl --quiet is-active "$service"; then
+    return 0 # this is an image, and here are another system's ports; or they are its own
+  fi
+  "$python" -c "$try" "$1" 2>/dev/null
 }
 
 port_owner() {

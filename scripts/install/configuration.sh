@@ -15,12 +15,13 @@ check_config_early() {
     [[ -f $config && -r $config ]] || fail 30 "--config: $config is no file that can be read; name your config.json"
     config=$(readlink -f "$config")
   elif [[ ! -e $etc/config.json ]]; then
-    check_ports 4840 8080
+    check_ports 4840
+    check_page_port 8080
   fi
 }
 
 check_config() {
-  local as_user=() ports file=${config:-$etc/config.json}
+  local as_user=() ports page file=${config:-$etc/config.json}
   [[ -e $file && -x $release/bin/edge-agent ]] || return 0 # with --dry-run there may be no release
   if [[ ! $config ]] && id edge-agent >/dev/null 2>&1; then
     as_user=(runuser -u edge-agent --) # it has to be able to read it
@@ -33,6 +34,8 @@ was changed"
   ports=$(asked ports)
   # shellcheck disable=SC2086 # several numbers
   check_ports $ports
+  page=$(asked http_port)
+  [[ ! $page ]] || check_page_port "$page"
   [[ ! $config ]] || plan_config
 }
 

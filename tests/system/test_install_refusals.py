@@ -127,6 +127,19 @@ def test_a_port_that_is_taken(box: Box) -> None:
     assert "port 4840 is taken by another program (python3)" in said.text
 
 
+def test_a_page_whose_port_is_taken_is_no_reason_to_refuse(box: Box) -> None:
+    listen = (
+        "import socket, time; s = socket.create_server(('0.0.0.0', 8080)); print('on', flush=True); time.sleep(100)"
+    )
+    other = box.start("python3", "-c", listen)
+    assert other.stdout is not None
+    other.stdout.readline()
+    said = install(box, "--dry-run")
+    other.kill()
+    assert said.code == 0, said
+    assert "warning: port 8080 is taken by another program (python3): there will be no status page" in said.text
+
+
 def test_a_configuration_that_cannot_be_used(box: Box) -> None:
     box.write("/root/bad/config.json", '{"machines": [{"type": "OCTOPRINT", "url": "ftp://x", "mes_id": [1]}]}')
     said = install(box, "--config", "/root/bad/config.json")

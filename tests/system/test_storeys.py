@@ -73,8 +73,6 @@ def of(kind):
 signal.signal(signal.SIGUSR1, lambda *_: globals()[Path("{ORDER}").read_text()]())
 """
 DROP_IN = f"""
-[Unit]
-StartLimitIntervalSec=0
 [Service]
 WatchdogSec={WATCHDOG_S}
 RestartSec=1

@@ -61,7 +61,7 @@ def test_a_file_that_is_there_is_used_or_refused(tmp_path: Path) -> None:
 def test_check_tells_which_files_and_ports_belong_to_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "key").write_text(KEY)
     entry = {"type": "OCTOPRINT", "url": "http://a", "authentication_file_path": "key", "mes_id": [1]}
-    for port, page, taken in ((4841, True, [4841, 4850, 8080]), ("4841+", False, [4850])):
+    for port, page, taken in ((4841, True, [4841, 4850]), ("4841+", False, [4850])):
         opcua = {"port": port, "extra_ports": [4850]}
         sections = {"machines": [entry], "opcua": opcua, "http": {"enabled": page}}
         (tmp_path / NAME).write_text(json.dumps(sections))
