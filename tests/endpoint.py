@@ -25,12 +25,13 @@ class Bench:
     def __init__(self, folder: Path, *, journal: Journal | None = None, **options: Any) -> None:
         self.store = Store()
         self.folder = folder
+        self.health = Health(monotonic=asyncio.get_running_loop().time)
         defaults: dict[str, Any] = {"port": 0, "bind": "127.0.0.1", "hostname": "127.0.0.1"}
         self.sink = OpcUaSink(
             OpcUaOptions(**(defaults | options)),
             device_uuid=DEVICE,
             state_dir=folder,
-            health=Health(monotonic=asyncio.get_running_loop().time),
+            health=self.health,
             journal=journal,
         )
 

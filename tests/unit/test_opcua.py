@@ -63,6 +63,12 @@ async def shown(client: Client, path: str) -> tuple[Any, str]:
     return value.Value.Value if value.Value else None, value.StatusCode.name
 
 
+async def test_an_endpoint_that_answers_keeps_no_start_waiting_though_there_are_no_machines(tmp_path: Path) -> None:
+    made = Bench(tmp_path, anonymous=True)
+    async with made.running():
+        assert made.health.awaited() == []
+
+
 async def test_the_namespaces_are_in_the_order_of_the_contract(client: Client) -> None:
     opc = "http://opcfoundation.org/UA/"
     assert await client.get_namespace_array() == [

@@ -150,6 +150,7 @@ class OpcUaSink:
                 await mirror.follow(store, watch)
                 await level.follow(store)
                 await self._listen(server, listener)
+                heartbeat.beat()  # what there was is taken over; with no machines nothing else comes to wait for
                 started_in_s = asyncio.get_running_loop().time() - began_s
                 log.info("OPC UA endpoint: %s", self.url)
                 loopback = listener.loopback(url=self.url, application_uri=application_uri(self._device_uuid))
