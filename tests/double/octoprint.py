@@ -88,6 +88,7 @@ class OctoPrintDouble:
         clock: the host's wall clock, which stamps temperatures.
         tls: serve https with this context.
         log_limit: keep only so many of the latest requests.
+        address: where it listens.
 
     Attributes:
         printer: the model, with its own verbs.
@@ -105,6 +106,7 @@ class OctoPrintDouble:
         clock: Callable[[], datetime] = _utc_now,
         tls: ssl.SSLContext | None = None,
         log_limit: int | None = None,
+        address: str = "127.0.0.1",
     ) -> None:
         self.edition = EDITIONS[version]
         self.printer = Printer(self._forget_answers)
@@ -114,6 +116,7 @@ class OctoPrintDouble:
         self.closing: Literal["never", "announced", "unannounced"] = "never"
         self.linger_s = 0.0
         self.port = 0
+        self._address = address
         self._clock = clock
         self._tls = tls
         self._log: deque[Request] = deque(maxlen=log_limit)
@@ -148,7 +151,7 @@ class OctoPrintDouble:
     @property
     def url(self) -> str:
         """The base URL, without a trailing slash."""
-        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
+        return f"{'https' if self._tls else 'http'}://{self._address}:{self.port}"
 
     @property
     def log(self) -> list[Request]:
@@ -407,7 +410,7 @@ class OctoPrintDouble:
         self._socket = socket.socket()
         self._socket.setblocking(False)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._socket.bind(("127.0.0.1", self.port))
+        self._socket.bind((self._address, self.port))
         self.port = self._socket.getsockname()[1]
 
     def _accept(self) -> None:
