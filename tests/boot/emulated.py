@@ -1,7 +1,7 @@
 """A card with the image on it, and a board that QEMU makes up: slow, but with the image's own kernel and programs.
 
 card = Card(folder / "card")
-with Board(card, machine="virt") as board:
+with Board(card, machine=VIRT) as board:
     board.wait_until(lambda: board.answers(board.opcua), "port 4840 answers", within_s=300)
     print(board.report()["state"])
     board.cut_power()
@@ -20,15 +20,18 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 ROOT = Path(__file__).resolve().parents[2]
 _FIRMWARE_AT = 4 * 1024 * 1024  # where partitions.toml puts the first partition
 _END_OF_REPORT = "=== end of report"
-_REPORT = f"""exec >/dev/ttyAMA0 2>&1
+_REPORT = f"""exec >/dev/@TTY@ 2>&1
 echo; echo "=== state"; systemctl is-system-running --wait
 echo "=== failed"; systemctl list-units --failed --no-legend --plain
+echo "=== why"; systemctl list-units --failed --no-legend --plain | while read -r unit rest; do
+  journalctl --boot --no-pager --output cat --unit "$unit" | tail -n 20; done
 echo "=== cycles"; journalctl --boot --no-pager --output cat --grep 'ordering cycle'
 echo "=== unasked"; journalctl --boot --no-pager --output cat --priority err
 echo "=== memory"; free --mebi
@@ -40,10 +43,43 @@ echo "{_END_OF_REPORT}"
 """
 _UNIT = """[Unit]
 Description=Tell the tests how this boot went
+RequiresMountsFor=/boot/firmware
 [Service]
-Type=exec
-ExecStart=/bin/sh -c 'echo {script} | base64 -d | sh'
+ExecStart=/bin/sh /boot/firmware/tell-tests
 """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """A board that QEMU knows how to make up.
+
+    ``hardware`` is for QEMU, with files in the place of CARD and SERIAL; ``device_tree`` lies on the boot partition.
+    """
+
+    hardware: tuple[str, ...]
+    tty: str
+    command_line: str = ""
+    device_tree: str | None = None
+
+
+VIRT = Machine(
+    hardware=(
+        *("-M", "virt", "-cpu", "cortex-a72", "-smp", "2", "-m", "1024", "-serial", "file:SERIAL"),
+        *("-drive", "if=none,id=card,format=raw,file=CARD", "-device", "virtio-blk-pci,drive=card"),
+        *("-device", "virtio-net-pci,netdev=net,romfile=", "-device", "i6300esb"),
+    ),
+    tty="ttyAMA0",
+)
+# The watchdog is left alone: QEMU's resets the board as soon as it is armed.
+RASPI3B = Machine(
+    hardware=(
+        *("-M", "raspi3b", "-serial", "null", "-serial", "file:SERIAL"),
+        *("-drive", "if=sd,format=raw,file=CARD", "-device", "usb-net,netdev=net"),
+    ),
+    tty="ttyS1",
+    command_line="systemd.watchdog_sec=0 modprobe.blacklist=bcm2835_wdt",
+    device_tree="bcm2837-rpi-3-b.dtb",
+)
 
 
 def cache() -> Path:
@@ -122,9 +158,9 @@ class Card:
 class Board:
     """A board that runs from `__enter__`, or `boot`, to `close`."""
 
-    def __init__(self, card: Card, *, memory_mib: int = 1024) -> None:
+    def __init__(self, card: Card, *, machine: Machine = VIRT) -> None:
         self._card = card
-        self._memory_mib = memory_mib
+        self._machine = machine
         self._process: subprocess.Popen[bytes] | None = None
         self._boots = 0
         self.serial = card.folder / "serial.log"
@@ -147,17 +183,19 @@ class Board:
         self.serial = card.folder / f"serial-{self._boots}.log"
         self.serial.touch()
         inside = card.inside
+        files = {"CARD": inside(card.file), "SERIAL": inside(self.serial)}
+        hardware = [
+            one.replace("CARD", files["CARD"]).replace("SERIAL", files["SERIAL"]) for one in self._machine.hardware
+        ]
+        if self._machine.device_tree is not None:
+            hardware += ["-dtb", inside(card.take(self._machine.device_tree))]
         self.began = time.monotonic()
         self._process = subprocess.Popen(
             _within(
-                *("qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a72", "-smp", "2", "-m", str(self._memory_mib)),
-                *("-display", "none", "-monitor", "stdio", "-serial", f"file:{inside(self.serial)}"),
+                *("qemu-system-aarch64", "-netdev", f"user,id=net,restrict=on,{self._forwards()}", *hardware),
+                *("-display", "none", "-monitor", "stdio", "-no-reboot"),
                 *("-kernel", inside(card.take(kernel)), "-initrd", inside(card.take(initrd))),
                 *("-append", self._command_line()),
-                *("-drive", f"if=none,id=card,format=raw,cache=writeback,file={inside(card.file)}"),
-                *("-device", "virtio-blk-pci,drive=card", "-device", "i6300esb"),
-                *("-netdev", f"user,id=net,restrict=on,{self._forwards()}"),
-                *("-device", "virtio-net-pci,netdev=net,romfile="),
             ),
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
@@ -171,13 +209,16 @@ class Board:
         return ",".join(f"hostfwd=tcp:127.0.0.1:{outside}-:{inside}" for outside, inside in pairs.items())
 
     def _command_line(self) -> str:
-        """The card's own, with a console that this board has, and a unit that tells us how it went."""
-        unit = _UNIT.format(script=base64.b64encode(_REPORT.encode()).decode())
-        told = base64.b64encode(unit.encode()).decode()
+        """The card's own, with a console that this board has, and a unit that tells us how it went.
+
+        What the unit runs lies on the boot partition: it is too long for this line.
+        """
+        self._card.put("tell-tests", _REPORT.replace("@TTY@", self._machine.tty).encode())
+        told = base64.b64encode(_UNIT.encode()).decode()
         return " ".join(
             (
                 self._card.take("cmdline.txt").read_text().strip(),
-                "console=ttyAMA0,115200 systemd.wants=tell-tests.service",
+                f"console={self._machine.tty},115200 systemd.wants=tell-tests.service {self._machine.command_line}",
                 f"systemd.set_credential_binary=systemd.extra-unit.tell-tests.service:{told}",
             )
         )
@@ -231,6 +272,7 @@ class Board:
         self._process.stdin.write(b"system_powerdown\n")
         self._process.stdin.flush()
         self._process.wait(within_s)
+        self._process.stdin.close()
         self._process = None
 
     def cut_power(self) -> None:
@@ -241,8 +283,8 @@ class Board:
         """Stop it, whatever it does."""
         process, self._process = self._process, None
         if process is not None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            with process:
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def _free_ports(count: int) -> list[int]:
