@@ -34,7 +34,7 @@ def updates(board: Board, programs: Programs, *, key: bool = True) -> Updates:
     board.paths.share.mkdir(parents=True, exist_ok=True)
     if key:
         (board.paths.share / "update.pub").write_text("a key")
-    return Updates(board.paths, programs)
+    return Updates(board.paths, programs, machine="arm64")
 
 
 def result(board: Board) -> str:

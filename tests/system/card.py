@@ -1,8 +1,8 @@
 """A box with what runs on the SD image: the overlay over Debian, the agent installed, and a folder as the memory card.
 
-What a box has not is made up: the boot partition is a folder, bound read-only as on the board; the data partition lies
-in memory, since one overlay cannot lie on another; nothing is grown, no hardware watchdog asked for. The layer over the
-sealed root is made before systemd is started, so only a whole emulated board shows that.
+What a box has not is made up: both partitions lie in memory, the boot partition with what was put there, read-only as
+on the board; nothing is grown, no hardware watchdog asked for. The layer over the sealed root is made before systemd is
+started, so only a whole emulated board shows that.
 """
 
 from __future__ import annotations
@@ -19,11 +19,21 @@ from .archives import Archives
 from .box import Box
 
 CARD = "/srv/firmware"
-"""What is on the boot partition, before it is mounted."""
+"""What is on the boot partition when the board is switched on."""
 DROP = "/boot/firmware/edge-agent"
 _IMAGE = Path(__file__).resolve().parents[2] / "image"
+_ROOM = f"""[Unit]
+DefaultDependencies=no
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/usr/bin/mkdir /run/card
+ExecStart=/usr/bin/mount -t tmpfs tmpfs /run/card
+ExecStart=/usr/bin/cp -a {CARD}/. /run/card
+"""
 _FSTAB = {
-    "/boot/firmware": f"{CARD} /boot/firmware none bind,ro,nofail 0 0",
+    "/boot/firmware": "/run/card /boot/firmware none bind,ro,nofail,x-systemd.requires=card-room.service 0 0",
     "/data": "tmpfs /data tmpfs nofail,mode=755 0 0",
 }
 
@@ -41,6 +51,7 @@ def board(files: Mapping[str, str | bytes]) -> Iterator[Box]:
         box.sh("tar -C / --no-same-owner -xf /srv/overlay.tar; rm /srv/overlay.tar")
         box.sh("systemctl mask edge-agent-grow.service")
         box.write("/etc/fstab", _fstab())
+        box.write("/etc/systemd/system/card-room.service", _ROOM)
         box.power_off()
         box.boot()
         yield box
@@ -55,7 +66,8 @@ def _flashed() -> Box:
             box.copy_in(Archives(Path(folder)).build(), "/root/release.tar.gz")
         box.sh("mkdir /root/release; tar -C /root/release --strip-components 1 -xf /root/release.tar.gz")
         box.run("/root/release/install.sh", "--no-start")
-        box.sh("rm -r /root/release*; rm -f /etc/ssh/ssh_host_*")
+        # What an image is built with was ready in its boot tests: it is the way back of the first update.
+        box.sh("rm -r /root/release*; rm -f /etc/ssh/ssh_host_*; touch /opt/edge-agent/current/ready")
         box.copy_in(_IMAGE / "firmware", CARD)
         box.copy_in(_IMAGE / "overlay", "/srv/overlay")
         box.sh("tar -C /srv/overlay -cf /srv/overlay.tar .; rm -r /srv/overlay")

@@ -95,6 +95,7 @@ def test_first_boot_with_a_configuration_on_the_card() -> None:
             "edge-agent:edge-agent 600\nroot:edge-agent 640\n"
         )
         assert box.sh(f"ls {DROP}").split() == ["README.txt"]
+        assert box.run("findmnt", "--noheadings", "--output", "OPTIONS", "/boot/firmware").stdout.startswith("ro,")
         box.run("systemctl", "start", "edge-agent-status.service")
         status = box.read(f"{DROP}/status.txt")
         assert "Mark: " in status
@@ -104,6 +105,20 @@ def test_first_boot_with_a_configuration_on_the_card() -> None:
         assert "elements = { 4840, 4841, 8080 }" in " ".join(rules.split())
         assert box.show("ssh.service", "ActiveState") == "inactive"
         assert box.sh("awk -F: '$2 !~ /^[!*]/ { print $1 }' /etc/shadow") == ""
+
+
+def test_second_boot_makes_nothing_anew() -> None:
+    with board({}) as box:
+        check_well(box)
+        box.wait_until(lambda: sealed(box), "the first boot is complete", within_s=60)
+        key = box.read("/etc/ssh/ssh_host_ed25519_key.pub")
+        box.cut_power()
+        box.boot()
+        check_well(box)
+        assert box.read("/etc/ssh/ssh_host_ed25519_key.pub") == key
+        for unit in ("edge-agent-identity.service", "cloud-init-main.service", "edge-agent-seal.service"):
+            assert box.show(unit, "ActiveState") == "inactive"
+            assert box.show(unit, "ExecMainStartTimestampMonotonic") == "0"
 
 
 def test_customisation_of_raspberry_pi_imager() -> None:

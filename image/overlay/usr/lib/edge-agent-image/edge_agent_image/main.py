@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -22,6 +23,8 @@ from .shell import Run, run
 from .status import StatusFile, keep_outcome
 from .update import Result, Updates, heal
 from .watchdog import NoWatchdogError, assert_watchdog
+
+_DEBIANS_NAME = {"aarch64": "arm64", "x86_64": "amd64"}
 
 
 class Board:
@@ -52,7 +55,7 @@ class Board:
             "seal": lambda: _if(seal(paths, run), "the first boot is complete: the root is read-only from the next on"),
             "security-updates": lambda: _if(update_system(paths, run), "packages have changed: rebooting"),
             "status": self._status,
-            "update": lambda: _lines(Updates(paths, run).from_card(self._open_card)),
+            "update": lambda: _lines(self._updates.from_card(self._open_card)),
             "watchdog": lambda: [assert_watchdog(paths)],
         }
 
@@ -65,10 +68,14 @@ class Board:
             return [f"{device} cannot be read: {said.reason}"]
         try:
             name = self._paths.text("proc/sys/kernel/hostname")
-            updates = Updates(self._paths, self._run)
-            return _lines(updates.from_stick(stick, lambda: writable(stick, self._run), board=name))
+            return _lines(self._updates.from_stick(stick, lambda: writable(stick, self._run), board=name))
         finally:
             self._run("umount", str(stick))
+
+    @property
+    def _updates(self) -> Updates:
+        machine = os.uname().machine
+        return Updates(self._paths, self._run, machine=_DEBIANS_NAME.get(machine, machine))
 
     def _open_card(self) -> AbstractContextManager[None]:
         return writable(self._paths.firmware, self._run)

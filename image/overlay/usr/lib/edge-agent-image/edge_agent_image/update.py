@@ -56,7 +56,7 @@ class Updates:
         machine: this board's architecture, as Debian names it.
     """
 
-    def __init__(self, paths: Paths, run: Run, *, machine: str = "arm64") -> None:
+    def __init__(self, paths: Paths, run: Run, *, machine: str) -> None:
         self._paths = paths
         self._run = run
         self._machine = machine
