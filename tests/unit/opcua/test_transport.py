@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import struct
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any, cast
+from unittest.mock import Mock
 
 import pytest
 import pytest_asyncio
 from asyncua import ua
+from asyncua.common.connection import TransportLimits
 from asyncua.ua.ua_binary import struct_to_binary, uatcp_to_binary
 
 from edge_agent.secret import Secret
 from edge_agent.sinks.opcua.options import Limits, OpcUaUser
+from edge_agent.sinks.opcua.transport.connection import Connection
 from tests.endpoint import Bench
 from tests.opcua_wire import EndedError, RefusedError, WireClient, code_name, connected
 
@@ -168,6 +172,43 @@ async def test_who_sends_on_and_on_still_hears_why_the_connection_ends(client: W
         await client.send(whole)
     transport.resume_reading()
     assert await ended(client) == "BadRequestTooLarge"
+
+
+class Gone:
+    """A transport whose client has hung up, which nobody has noticed yet."""
+
+    def __init__(self) -> None:
+        self.aborted = False
+
+    def write_eof(self) -> None:
+        raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
+
+    def abort(self) -> None:
+        self.aborted = True
+
+    def is_closing(self) -> bool:
+        return self.aborted
+
+    def get_extra_info(self, _: str) -> None:
+        return None
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def set_write_buffer_limits(self, high: int) -> None:
+        """Theirs."""
+
+    def write(self, _: bytes) -> None:
+        """Nobody reads it."""
+
+
+async def test_who_has_hung_up_needs_no_goodbye() -> None:
+    reception: Any = Mock(is_own=lambda _: False, monotonic=lambda: 0.0, policies=[])
+    connection, transport = Connection(reception, TransportLimits()), Gone()
+    connection.connection_made(cast("Any", transport))
+    connection.cut(ua.StatusCodes.BadTimeout, "nobody logged in in time")
+    assert transport.aborted
+    connection.connection_lost(None)
 
 
 async def test_before_anybody_logs_in_a_request_is_short(client: WireClient) -> None:

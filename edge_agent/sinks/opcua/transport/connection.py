@@ -158,7 +158,11 @@ class Connection(asyncio.Protocol):
             return
         error: Any = ua.ErrorMessage(ua.StatusCode(cast("ua.UInt32", code)), cast("ua.String", reason))
         transport.write(uatcp_to_binary(cast("ua.MessageType", ua.MessageType.Error), error))
-        transport.write_eof()
+        try:
+            transport.write_eof()
+        except OSError:  # the client has gone meanwhile
+            transport.abort()
+            return
         self._read_on()
         self._abort_in(_GOODBYE_S)
 
