@@ -203,12 +203,15 @@ class Gone:
 
 
 async def test_who_has_hung_up_needs_no_goodbye() -> None:
-    reception: Any = Mock(is_own=lambda _: False, monotonic=lambda: 0.0, policies=[])
+    reception: Any = Mock(
+        is_own=lambda _: False, monotonic=lambda: 0.0, policies=[], depart=lambda _, goodbye: goodbye.close()
+    )
     connection, transport = Connection(reception, TransportLimits()), Gone()
     connection.connection_made(cast("Any", transport))
     connection.cut(ua.StatusCodes.BadTimeout, "nobody logged in in time")
     assert transport.aborted
     connection.connection_lost(None)
+    await asyncio.sleep(0)
 
 
 async def test_before_anybody_logs_in_a_request_is_short(client: WireClient) -> None:
