@@ -27,23 +27,26 @@ from typing import Self
 ROOT = Path(__file__).resolve().parents[2]
 _FIRMWARE_AT = 4 * 1024 * 1024  # where partitions.toml puts the first partition
 _END_OF_REPORT = "=== end of report"
-_REPORT = f"""exec >/dev/@TTY@ 2>&1
+_REPORT = f"""{{
 echo; echo "=== state"; systemctl is-system-running --wait
 echo "=== failed"; systemctl list-units --failed --no-legend --plain
 echo "=== why"; systemctl list-units --failed --no-legend --plain | while read -r unit rest; do
   journalctl --boot --no-pager --output cat --unit "$unit" | tail -n 20; done
 echo "=== cycles"; journalctl --boot --no-pager --output cat --grep 'ordering cycle'
-echo "=== unasked"; journalctl --boot --no-pager --output cat --priority err
+echo "=== errors"; journalctl --boot --no-pager --output cat --priority err
 echo "=== memory"; free --mebi
 echo "=== times"; systemd-analyze; systemd-analyze blame --no-pager | head -n 25
 echo "=== identity"; cat /etc/machine-id; uname -n
 echo "=== mounts"; findmnt --noheadings --raw --output TARGET,SOURCE,FSTYPE,OPTIONS --types ext4,vfat,overlay
 echo "=== disk"; df --block-size=1M --output=target,size,used
 echo "{_END_OF_REPORT}"
+}} >/run/tell-tests 2>&1
+cat /run/tell-tests >/dev/@TTY@ # at once: systemd writes there as well
 """
 _UNIT = """[Unit]
 Description=Tell the tests how this boot went
 RequiresMountsFor=/boot/firmware
+After=multi-user.target
 [Service]
 ExecStart=/bin/sh /boot/firmware/tell-tests
 """
@@ -118,8 +121,10 @@ class Card:
     """A copy of the image on a card of 8 GB. A file of its boot partition is named as ``edge-agent/config.json``."""
 
     def __init__(self, name: str, *, size_gib: int = 8) -> None:
-        self.folder = cache() / "image-work" / "boot" / name
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder = cache() / "image-work" / "boot" / f"{name}-{os.getpid()}"
+        for older in self.folder.parent.glob(f"{name}-*"):
+            if older.stat().st_mtime < time.time() - 86400:
+                shutil.rmtree(older, ignore_errors=True)
         self.folder.mkdir(parents=True)
         self.file = self.folder / "card.img"
         subprocess.run(["cp", "--sparse=always", image(), self.file], check=True)
@@ -151,8 +156,10 @@ class Card:
         return [line.removeprefix("::/") for line in told.splitlines()]
 
     def remove(self) -> None:
-        """Throw it away."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Throw it away. What was said on its serial line stays for a day."""
+        for file in self.folder.iterdir():
+            if file.suffix != ".log":
+                file.unlink()
 
 
 class Board:

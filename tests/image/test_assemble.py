@@ -28,7 +28,7 @@ content = "root"
 [[partition]]
 label = "EDGE-DATA"
 filesystem = "ext4"
-size_mib = 8
+size_mib = 32
 grows_to_mib = 1024
 """
 needs_tools = pytest.mark.skipif(
@@ -92,7 +92,7 @@ def test_the_table(described: Path) -> None:
     table = partition_table(0x12345678, read_partitions(described))
     assert (len(table), table[440:444], table[510:]) == (512, b"\x78\x56\x34\x12", b"\x55\xaa")
     lines = [struct.unpack("<B3xB3xII", table[at : at + 16]) for at in range(446, 510, 16)]
-    assert lines == [(0, 0x0C, 2048, 614400), (0, 0x83, 616448, 32768), (0, 0x83, 649216, 16384), (0, 0, 0, 0)]
+    assert lines == [(0, 0x0C, 2048, 614400), (0, 0x83, 616448, 32768), (0, 0x83, 649216, 65536), (0, 0, 0, 0)]
 
 
 def test_a_version_has_its_disk() -> None:
