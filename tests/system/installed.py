@@ -49,11 +49,13 @@ def _installed(suite: str) -> Box:
     return box
 
 
-def configure(box: Box, machines: Sequence[Mapping[str, Any]], *, port: int = 4840) -> None:
+def configure(
+    box: Box, machines: Sequence[Mapping[str, Any]], *, port: int = 4840, polling: Mapping[str, float] | None = None
+) -> None:
     """Write config.json with these machines, and a user ``reader`` who sees all of them."""
     box.write(f"{ETC}/reader.password", PASSWORD, mode="600", owner="edge-agent:edge-agent")
     opcua = {"port": port, "users": [{"name": "reader", "password_file": "reader.password"}]}
-    write_config(box, json.dumps({"machines": machines, "opcua": opcua}, indent=2))
+    write_config(box, json.dumps({"machines": machines, "opcua": opcua, "polling": polling or {}}, indent=2))
 
 
 def write_config(box: Box, text: str) -> None:

@@ -16,11 +16,19 @@ from .installed import machine
 
 
 class Printers:
-    """So many doubles on 127.0.0.1 of the box, each printing; they run inside ``with``, also through a power cut."""
+    """So many doubles on 127.0.0.1 of the box, each printing; they run inside ``with``, also through a power cut.
 
-    def __init__(self, box: Box, count: int) -> None:
+    A box that is booted again has a network of its own again: `follow` brings them there.
+
+    Args:
+        box: it is on.
+        count: how many.
+        address: where they listen, one of 127.0.0.0/8.
+    """
+
+    def __init__(self, box: Box, count: int, *, address: str = "127.0.0.1") -> None:
         self._box = box
-        self._doubles = [OctoPrintDouble(log_limit=100) for _ in range(count)]
+        self._doubles = [OctoPrintDouble(log_limit=100, address=address) for _ in range(count)]
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop = asyncio.Event()
         self._up = threading.Event()
@@ -59,6 +67,17 @@ class Printers:
     def machines(self) -> list[dict[str, Any]]:
         """What config.json says of them: mark-1, mark-2, ...; their keys are written."""
         return [machine(self._box, f"mark-{number}", url, KEY) for number, url in enumerate(self.urls, 1)]
+
+    def follow(self) -> None:
+        """Into the network that the box has since it was booted again: the same printers at the same URLs."""
+
+        def move(octoprint: OctoPrintDouble) -> None:
+            with self._box.network():
+                octoprint.silence()
+                octoprint.speak()
+
+        for index in range(len(self._doubles)):
+            self.tell(index, move)
 
     def tell(self, index: int, verb: Callable[[OctoPrintDouble], None]) -> None:
         """Have one do something, as in ``tell(0, lambda octoprint: octoprint.silence())``; it is done on return."""
