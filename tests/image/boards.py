@@ -66,7 +66,7 @@ class Board:
 
     def __init__(self, root: Path) -> None:
         self.paths = Paths(root=root)
-        for folder in (self.paths.card, self.paths.etc, self.paths.state, self.paths.data, self.paths.run):
+        for folder in (self.paths.card, self.paths.etc, self.paths.state, self.paths.kept, self.paths.run):
             folder.mkdir(parents=True)
         self.paths.state.chmod(0o700)
         self.opened = 0

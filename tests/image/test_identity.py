@@ -82,6 +82,13 @@ def test_ssh_is_off_unless_it_is_asked_for(board: Board, user_data: str, asked: 
     assert (board.paths.root / "etc/ssh/sshd_not_to_be_run").exists() is not asked
 
 
+def test_ssh_is_off_again_when_it_is_asked_for_no_longer(board: Board) -> None:
+    fresh(board)
+    (board.paths.root / "etc/ssh/sshd_not_to_be_run").unlink()
+    make_identity(board.paths, Programs())
+    assert (board.paths.root / "etc/ssh/sshd_not_to_be_run").exists()
+
+
 def test_the_seal_is_made_when_the_first_boot_is_complete(board: Board) -> None:
     fresh(board)
     assert seal(board.paths, Programs(dict(STARTED)))
@@ -115,7 +122,7 @@ def test_a_power_cut_leaves_it_unmade_or_complete(tmp_path: Path) -> None:
         if board.paths.seal.exists():
             assert "overlayroot=" in board.paths.seal.read_text()
             assert (board.paths.root / "etc/cloud/cloud-init.disabled").exists()
-            assert (board.paths.data / "customisation").read_text() == customisation(board.paths)
+            assert (board.paths.kept / "customisation").read_text() == customisation(board.paths)
         if done:
             break
     assert board.paths.seal.exists()

@@ -49,12 +49,12 @@ def installed(programs: Programs) -> bool:
 
 def test_a_signed_update_is_installed_and_goes(board: Board) -> None:
     archive(board)
-    programs = Programs({**GOOD_SIGNATURE, str(board.paths.data): "edge-agent: edge-agent 1.2.3 is ready"})
+    programs = Programs({**GOOD_SIGNATURE, str(board.paths.kept): "edge-agent: edge-agent 1.2.3 is ready"})
     updates(board, programs).from_card(board.writable)
     assert installed(programs)
     assert board.on_card == ["update-result.txt"]
     assert "Installed.\r\n    edge-agent: edge-agent 1.2.3 is ready" in result(board)
-    assert [file.name for file in (board.paths.data / "update").iterdir()] == []
+    assert [file.name for file in (board.paths.kept / "update").iterdir()] == []
 
 
 def test_what_is_verified_is_the_copy_that_is_run(board: Board) -> None:
@@ -63,7 +63,7 @@ def test_what_is_verified_is_the_copy_that_is_run(board: Board) -> None:
     updates(board, programs).from_card(board.writable)
     verified = next(question for question in programs.asked if question.startswith("signify-openbsd"))
     assert str(board.paths.card) not in verified
-    assert verified.endswith(f"-m {board.paths.data}/update/copy.tar.gz")
+    assert verified.endswith(f"-m {board.paths.kept}/update/copy.tar.gz")
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_without_a_key_in_the_image_nothing_is_accepted(board: Board) -> None:
 def test_one_that_does_not_get_ready_is_told_and_put_away(board: Board) -> None:
     archive(board)
     failed = Said(code=40, errors="edge-agent: error 40: it does not get ready")
-    programs = Programs({**GOOD_SIGNATURE, str(board.paths.data): failed})
+    programs = Programs({**GOOD_SIGNATURE, str(board.paths.kept): failed})
     updates(board, programs).from_card(board.writable)
     assert "NOT INSTALLED.\r\n    The version before runs again." in result(board)
     assert f"{NAME}.failed" in board.on_card
@@ -115,7 +115,7 @@ def test_one_that_makes_the_board_fall_over_is_tried_three_times(board: Board) -
         raise PowerCut
 
     archive(board)
-    programs = Programs({**GOOD_SIGNATURE, str(board.paths.data): cut})
+    programs = Programs({**GOOD_SIGNATURE, str(board.paths.kept): cut})
     for _ in range(3):
         with pytest.raises(PowerCut):
             updates(board, programs).from_card(board.writable)

@@ -107,6 +107,16 @@ def test_first_boot_with_a_configuration_on_the_card() -> None:
         assert box.sh("awk -F: '$2 !~ /^[!*]/ { print $1 }' /etc/shadow") == ""
 
 
+def test_key_inside_config_json_is_on_the_card_no_longer() -> None:
+    machine = {"type": "OCTOPRINT", "url": "http://127.0.0.1:9", "mes_id": [1], "api_key": KEY}
+    with board({"edge-agent/config.json.txt": json.dumps(machine).encode("utf-16")}) as box:
+        check_well(box)
+        assert box.run("grep", "-r", KEY, "/boot/firmware", check=False).stdout == ""
+        found = box.run("grep", "-rl", KEY, "/etc/edge-agent").stdout.split()
+        assert [box.sh(f"stat -c '%U %a' {file}").strip() for file in found] == ["edge-agent 600"]
+        assert "/secrets/" in found[0]
+
+
 def test_second_boot_makes_nothing_anew() -> None:
     with board({}) as box:
         check_well(box)

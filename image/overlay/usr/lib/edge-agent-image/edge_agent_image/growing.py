@@ -32,11 +32,11 @@ def grow(paths: Paths, run: Run) -> list[str]:
     Raises:
         GrowError: a step failed; the next boot tries again.
     """
-    source = run("findmnt", "--noheadings", "--output", "SOURCE", "--target", str(paths.data)).output.strip()
+    source = run("findmnt", "--noheadings", "--output", "SOURCE", "--target", str(paths.kept)).output.strip()
     partition = Path(source).name
     about = paths.root / "sys/class/block" / partition
     if not (about / "partition").is_file():
-        raise GrowError(f"{paths.data} is on {source or 'nothing'}, which is no partition of a card")
+        raise GrowError(f"{paths.kept} is on {source or 'nothing'}, which is no partition of a card")
     done = []
     disk = about.resolve().parent
     number = _number(about / "partition")

@@ -36,9 +36,12 @@ def make_identity(paths: Paths, run: Run) -> list[str]:
         run("hostname", name)
         done.append(f"this board's name is {name}")
     done += _host_keys(paths, run)
+    off = paths.root / "etc/ssh/sshd_not_to_be_run"
     if asked_for_ssh(paths):
-        (paths.root / "etc/ssh/sshd_not_to_be_run").unlink(missing_ok=True)
+        off.unlink(missing_ok=True)
         done.append("SSH is on, as user-data asks for it")
+    elif not off.exists() and off.parent.is_dir():
+        replace(off, b"user-data on the boot partition does not ask for SSH.\n")
     return done
 
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from .agent import Agent
 from .card import writable
-from .data_partition import lay_out
 from .drop_box import DropBox
 from .growing import GrowError, grow
 from .identity import make_identity
 from .paths import Paths
+from .places import lay_out
 from .ports import open_ports
 from .sealing import NotYetError, break_seal_if_changed, seal
 from .security_updates import NotUpdatedError, update_system
@@ -46,12 +46,12 @@ class Board:
         paths, run = self._paths, self._run
         return {
             "customisation": lambda: _if(break_seal_if_changed(paths, run), "the customisation on the card is another"),
-            "data": lambda: [f"{name} was made on the data partition" for name in lay_out(paths)],
             "drop-box": self._drop_box,
             "grow": lambda: grow(paths, run),
             "heal": lambda: _if(heal(paths, run), "the unit of the release in use was put in place"),
             "identity": lambda: make_identity(paths, run),
             "open-ports": lambda: [f"port {port} was opened" for port in open_ports(paths, self._agent, run)],
+            "places": lambda: [f"{name} was made on the data partition" for name in lay_out(paths)],
             "seal": lambda: _if(seal(paths, run), "the first boot is complete: the root is read-only from the next on"),
             "security-updates": lambda: _if(update_system(paths, run), "packages have changed: rebooting"),
             "status": self._status,

@@ -38,8 +38,8 @@ class Paths:
         return self.root / "opt/edge-agent"
 
     @property
-    def data(self) -> Path:
-        """The data partition."""
+    def kept(self) -> Path:
+        """The data partition: the only one that is written while the agent runs."""
         return self.root / "data"
 
     @property

@@ -49,7 +49,7 @@ def seal(paths: Paths, run: Run, *, sleep: Callable[[float], None] = time.sleep)
             raise NotYetError("edge-agent.service was not started")
         sleep(5.0)
         waited += 5.0
-    replace(paths.data / "customisation", customisation(paths).encode())
+    replace(paths.kept / "customisation", customisation(paths).encode())
     replace(paths.root / "etc/cloud/cloud-init.disabled", b"")
     os.sync()
     replace(paths.seal, _SEAL)
@@ -79,7 +79,7 @@ def break_seal_if_changed(paths: Paths, run: Run) -> bool:
     Raises:
         NotYetError: the root could not be made writable; it stays sealed.
     """
-    kept = paths.data / "customisation"
+    kept = paths.kept / "customisation"
     below = paths.sealed_root
     if not paths.seal.exists() or not kept.is_file() or kept.read_text() == customisation(paths):
         return False

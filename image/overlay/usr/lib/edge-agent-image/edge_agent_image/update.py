@@ -60,7 +60,7 @@ class Updates:
         self._paths = paths
         self._run = run
         self._machine = machine
-        self._room = paths.data / "update"
+        self._room = paths.kept / "update"
 
     def from_card(self, writable: Writable) -> list[Result]:
         """Install from the boot partition; the file is gone afterwards, or has an ending that says why."""

@@ -26,17 +26,17 @@ def lay_out(paths: Paths) -> list[str]:
     """
     made = []
     for name, of_root in PLACES.items():
-        target, source = paths.data / name, paths.root / of_root
+        target, source = paths.kept / name, paths.root / of_root
         if not target.is_dir():
-            new = paths.data / f"{name}.new"
+            new = paths.kept / f"{name}.new"
             remove_tree(new)
             _copy(source, new)
             os.sync()
             new.replace(target)
-            flush(paths.data)
+            flush(paths.kept)
             made.append(name)
     for name in _OVERLAY:
-        folder = paths.data / name
+        folder = paths.kept / name
         if not folder.is_dir():
             folder.mkdir(mode=0o755)
             made.append(name)
