@@ -73,6 +73,8 @@ VIRT = Machine(
     ),
     tty="ttyAMA0",
 )
+# What takes a board a second may take a minute here, and systemd's patience is made for boards.
+_PATIENCE = "systemd.default_device_timeout_sec=900 systemd.default_timeout_start_sec=900"
 # The watchdog is left alone: QEMU's resets the board as soon as it is armed.
 RASPI3B = Machine(
     hardware=(
@@ -226,6 +228,7 @@ class Board:
             (
                 self._card.take("cmdline.txt").read_text().strip(),
                 f"console={self._machine.tty},115200 systemd.wants=tell-tests.service {self._machine.command_line}",
+                _PATIENCE,
                 f"systemd.set_credential_binary=systemd.extra-unit.tell-tests.service:{told}",
             )
         )
