@@ -16,6 +16,7 @@ from .boards import KEY, Board, Programs, config
 ADDRESSES = [
     {
         "addr_info": [
+            {},
             {"family": "inet6", "local": "2001:db8::7"},
             {"family": "inet", "local": "192.168.1.7"},
             {"family": "inet6", "local": "2001:db8::8", "temporary": True},

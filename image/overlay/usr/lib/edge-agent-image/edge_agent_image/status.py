@@ -93,8 +93,10 @@ class StatusFile:
             links = json.loads(said.output)
         except ValueError:
             return []
-        found = [about for link in links for about in link.get("addr_info", ()) if not about.get("temporary")]
-        return [about["local"] for about in sorted(found, key=lambda about: about["family"]) if "local" in about]
+        every = (about for link in links for about in link.get("addr_info", ()))
+        # What the scope leaves out is told as {}.
+        found = [about for about in every if "local" in about and not about.get("temporary")]
+        return [about["local"] for about in sorted(found, key=lambda about: about["family"])]
 
 
 def keep_outcome(paths: Paths, *, taken: tuple[str, ...], remarks: tuple[str, ...]) -> None:
