@@ -2,46 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pytest
-from asyncua import Client
 
 from .emulated import Board, Card
-
-READY_WITHIN_S = 600.0
-REPORT_WITHIN_S = 900.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Boot:
-    """How one went."""
-
-    ready_s: float
-    report: dict[str, str]
-    endpoints: int
-    page: str
-
-
-def boot(board: Board) -> Boot:
-    ready = board.wait_until(lambda: board.answers(board.opcua), "port 4840 answers", within_s=READY_WITHIN_S)
-    endpoints = asyncio.run(endpoints_of(board.opcua))
-    with urllib.request.urlopen(f"http://127.0.0.1:{board.page}/", timeout=30) as answer:
-        page = answer.read().decode()
-    board.wait_until(board.reported, "the boot is complete", within_s=REPORT_WITHIN_S)
-    report = board.report()
-    print(f"\npower to an answer on port 4840: {ready:.0f} s")
-    for name, text in report.items():
-        print(f"--- {name}\n{text}")
-    return Boot(ready_s=ready, report=report, endpoints=endpoints, page=page)
-
-
-async def endpoints_of(port: int) -> int:
-    client = Client(f"opc.tcp://127.0.0.1:{port}", timeout=60)
-    return len(await client.connect_and_get_server_endpoints())
+from .watching import Boot, watched
 
 
 @pytest.fixture(scope="module")
@@ -54,14 +20,14 @@ def board() -> Iterator[Board]:
 
 @pytest.fixture(scope="module")
 def first(board: Board) -> Boot:
-    return boot(board)
+    return watched(board)
 
 
 @pytest.fixture(scope="module")
 def second(board: Board, first: Boot) -> Boot:
     assert first.report, "the first boot was told"
     board.power_off()
-    return boot(board.boot())
+    return watched(board.boot())
 
 
 @pytest.fixture(params=["first", "second"])
