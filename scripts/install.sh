@@ -176,6 +176,7 @@ main() {
   read_options "$@"
   ((EUID == 0)) || fail 10 'this needs root; run: sudo ./install.sh'
   load_parts
+  check_package
   work=$(mktemp -d)
   trap clean_up EXIT
   trap 'fail 90 "this failed: ${words:-$BASH_COMMAND}; see above. Run install.sh again: it goes on where it stopped"' ERR

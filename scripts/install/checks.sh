@@ -3,6 +3,18 @@
 
 needed_mib=200
 
+# The package's files are dpkg's, and two agents cannot share one port. Its configuration alone is in nobody's way.
+check_package() {
+  case $(dpkg-query --show --showformat='${db:Status-Status}' edge-agent 2>/dev/null || true) in
+    '' | not-installed | config-files) ;;
+    *)
+      fail 19 "edge-agent is installed as a Debian package, and stays so: a new version is a new .deb \
+(sudo apt-get install ./edge-agent_*.deb). To change to install.sh, run first: sudo apt-get remove edge-agent; \
+configuration, passwords and journal stay"
+      ;;
+  esac
+}
+
 check_system() {
   local system architecture
   # shellcheck source=/dev/null

@@ -45,14 +45,7 @@ class Archives:
         return self._made[what]
 
     def _build(self, version: str, architecture: str, broken: bool, *, number: int) -> Path:
-        tree = self._folder / f"{version}-{architecture}-{number}"
-        for name in _PARTS:
-            source, target = ROOT / name, tree / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if source.is_dir():
-                shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
-            else:
-                shutil.copy(source, target)
+        tree = copy_checkout(self._folder / f"{version}-{architecture}-{number}")
         line = _version_line(tree)
         (tree / "edge_agent" / "__init__.py").write_text(line.string.replace(line[0], f'__version__ = "{version}"'))
         if broken:
@@ -60,18 +53,39 @@ class Archives:
         return run_build(tree, architecture)
 
 
+def copy_checkout(tree: Path) -> Path:
+    """What a release is made of, in a folder of its own, that no version control knows."""
+    for name in _PARTS:
+        source, target = ROOT / name, tree / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+        else:
+            shutil.copy(source, target)
+    return tree
+
+
 def run_build(tree: Path, architecture: str) -> Path:
-    """What scripts/build-release makes of a tree that no version control knows."""
+    """The archive that scripts/build-release makes of a copied checkout."""
+    return _run("build-release", tree, architecture)[-1]
+
+
+def run_build_deb(tree: Path, architecture: str) -> list[Path]:
+    """The packages that scripts/build-deb makes of a copied checkout, for Debian 12 and 13; uncompressed, for speed."""
+    return _run("build-deb", tree, architecture)
+
+
+def _run(script: str, tree: Path, architecture: str) -> list[Path]:
     environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(Path.home()), "SOURCE_DATE_EPOCH": "1790000000"}
     done = subprocess.run(
-        [tree / "scripts" / "build-release", architecture],
-        env=environment | {"PYTHON": str(ROOT / ".venv" / "bin" / "python")},
+        [tree / "scripts" / script, architecture],
+        env=environment | {"PYTHON": str(ROOT / ".venv" / "bin" / "python"), "COMPRESSION": "none"},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return Path(done.stdout.splitlines()[-1])
+    return [Path(line) for line in done.stdout.splitlines()]
 
 
 def _version_line(tree: Path) -> re.Match[str]:
