@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from .archives import Archives
 from .box import SUITES, Box, sweep
-from .installed import UNIT, configure, installed_box
+from .installed import UNIT, configure, installed_box, release_archives
 from .printers import Printers
 
 _NEEDS_ROOT = "tests/system boots systemd in namespaces and needs root: sudo scripts/check --all"
@@ -30,6 +31,12 @@ def pytest_sessionstart() -> None:
     """Begin with a clean host."""
     if os.geteuid() == 0:
         sweep()
+
+
+@pytest.fixture(scope="session")
+def archives() -> Archives:
+    """Release archives of this checkout, and of versions that it might have been."""
+    return release_archives()
 
 
 @pytest.fixture(params=SUITES)

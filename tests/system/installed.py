@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import atexit
 import json
+import shutil
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 from typing import Any
 
 from asyncua import Client, ua
@@ -25,6 +26,14 @@ STATE = "/var/lib/edge-agent"
 PASSWORD = "reader's password"
 
 
+@cache
+def release_archives() -> Archives:
+    """The archives that all tests of a run share, each made once."""
+    folder = mkdtemp(prefix="edge-agent-archives-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Archives(Path(folder))
+
+
 @contextmanager
 def installed_box(suite: str) -> Iterator[Box]:
     """A box of its own, switched on, with the agent installed, neither enabled nor started."""
@@ -36,8 +45,7 @@ def installed_box(suite: str) -> Iterator[Box]:
 def _installed(suite: str) -> Box:
     box = Box(suite).boot()
     try:
-        with TemporaryDirectory(prefix="edge-agent-archive-") as folder:
-            box.copy_in(Archives(Path(folder)).build(), "/root/release.tar.gz")
+        box.copy_in(release_archives().build(), "/root/release.tar.gz")
         box.sh("mkdir /root/release; tar -C /root/release --strip-components 1 -xf /root/release.tar.gz")
         box.run("/root/release/install.sh", "--no-start")
         box.sh(f"rm -r /root/release*; systemctl disable {UNIT}")  # each test says when

@@ -2,21 +2,51 @@
 
 from __future__ import annotations
 
+import atexit
+import json
 import re
 import subprocess
 import time
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 from .box import Box
+from .installed import release_archives
 
 UNIT = "edge-agent.service"
 OPT = "/opt/edge-agent"
+BEFORE = "0.0.9"
+KEY = "0123456789ABCDEF0123456789ABCDEF"
+MACHINE = {"type": "OCTOPRINT", "url": "http://127.0.0.1:9", "authentication_file_path": "keys/one.key", "mes_id": [1]}
 _NOT_OURS = (
     *("/proc", "/sys", "/run", "/dev", "/tmp", "/root", "/var/log", "/var/tmp", "/var/lib/systemd"),  # noqa: S108
     *("/etc/passwd-", "/etc/group-", "/etc/shadow-", "/etc/gshadow-", "/etc/.pwd.lock"),  # the user tools' copies
     *("/etc/subuid-", "/etc/subgid-", "/var/cache/ldconfig"),
 )
+
+
+@cache
+def box_before(suite: str) -> Box:
+    """A box in which the version before this one runs, with a configuration; switched off. Others stand on it.
+
+    This version's archive is in /root/release, that one's in /root/before.
+    """
+    archives = release_archives()
+    box = Box(suite).boot()
+    try:
+        unpack(box, archives.build(version=BEFORE), "/root/before")
+        box.write("/root/mine/config.json", json.dumps([MACHINE]), mode="644")
+        box.write("/root/mine/keys/one.key", KEY, mode="644")
+        said = install(box, "--config", "/root/mine/config.json", folder="/root/before")
+        assert said.code == 0, said
+        unpack(box, archives.build())
+        box.power_off()
+        atexit.register(box.close)
+    except BaseException:
+        box.close()
+        raise
+    return box
 
 
 class Said:

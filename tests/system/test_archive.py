@@ -14,11 +14,6 @@ from .archives import ROOT, Archives, this_version
 MACHINES = {"arm64": "aarch64", "amd64": "x86_64"}
 
 
-@pytest.fixture(scope="module")
-def archives(tmp_path_factory: pytest.TempPathFactory) -> Archives:
-    return Archives(tmp_path_factory.mktemp("archives"))
-
-
 @pytest.mark.parametrize("architecture", MACHINES)
 def test_it_holds_what_the_lock_names_for_both_pythons(archives: Archives, architecture: str) -> None:
     names = unpacked(archives.build(architecture=architecture))

@@ -92,6 +92,8 @@ CONFIG = {
 class Storeys(Box):
     """A box in which the agent runs and can be broken from inside."""
 
+    ended_after_s = 0.0
+
     def agent_runs(self) -> bool:
         return self.show(UNIT, "ActiveState") == "active" and self.show(UNIT, "SubState") == "running"
 
@@ -110,12 +112,13 @@ class Storeys(Box):
         began = time.monotonic()
         harm()
         self.wait_until(lambda: self.main_pid(UNIT) != before, "it ended", within_s=within_s)
-        ended_s = time.monotonic() - began
+        self.ended_after_s = time.monotonic() - began
         self.wait_until(
             lambda: self.main_pid(UNIT) not in {0, before} and self.agent_runs(), "it runs again", within_s=within_s
         )
         reason = self.reason()
-        print(f"\n{self.suite}: {reason!r}: ended after {ended_s:.1f} s, ready after {time.monotonic() - began:.1f} s")
+        ready_s = time.monotonic() - began
+        print(f"\n{self.suite}: {reason!r}: ended after {self.ended_after_s:.1f} s, ready after {ready_s:.1f} s")
         return reason
 
     def reason(self) -> str:
@@ -169,10 +172,10 @@ everywhere = pytest.mark.parametrize("off", SUITES, indirect=True)
 def test_a_process_that_is_stopped_as_a_whole(box: Storeys) -> None:
     reason = box.restart_after(lambda: box.run("kill", "-STOP", str(box.main_pid(UNIT))))
     assert reason == "watchdog: the process as a whole stood still"
+    assert box.ended_after_s <= WATCHDOG_S + 2
     assert "Watchdog timeout" in box.journal(UNIT)
 
 
-@everywhere
 def test_an_event_loop_that_is_blocked(box: Storeys) -> None:
     reason = box.restart_after(lambda: box.order("freeze_the_event_loop"))
     assert reason.startswith("watchdog: the event loop stood still in storeys/sitecustomize.py:")
@@ -242,7 +245,6 @@ def test_what_the_kernel_ends_for_want_of_memory_is_told_by_systemd(box: Storeys
     assert box.reason() == "out of memory: the kernel ended it for want of memory"
 
 
-@everywhere
 def test_a_bad_configuration_at_the_start_and_at_a_reload(box: Storeys) -> None:
     box.write("/etc/edge-agent/config.json", "{", mode="640", owner="root:edge-agent")
     pid = box.main_pid(UNIT)
@@ -251,7 +253,7 @@ def test_a_bad_configuration_at_the_start_and_at_a_reload(box: Storeys) -> None:
     assert box.main_pid(UNIT) == pid
     assert box.agent_runs()
     assert box.run("systemctl", "restart", UNIT, check=False).returncode != 0
-    time.sleep(3)
+    time.sleep(2)  # RestartSec= is 1
     assert box.show(UNIT, "ActiveState") == "failed"
     assert box.show(UNIT, "NRestarts") == "0"
     status = box.run("systemctl", "status", UNIT, check=False).stdout
