@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from .. import __version__
@@ -105,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the result is the exit code."""
     options = parser().parse_args(arguments)
     try:
-        return int(_dispatch(options))
+        return int(_COMMANDS[options.command](options))
     except EdgeAgentError as error:
         print(f"edge-agent: {error}", file=sys.stderr)
         return int(error.exit_code)
@@ -117,71 +117,95 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(ExitCode.OK)
 
 
-def _dispatch(options: argparse.Namespace) -> ExitCode:
-    """Each command imports what it needs: ``check`` on a Pi need not wait for the OPC UA stack."""
-    match options.command:
-        case "run":
-            from .run import run  # noqa: PLC0415
+def _run(options: argparse.Namespace) -> ExitCode:
+    from .run import run  # noqa: PLC0415
 
-            return run(
-                config_path=options.config,
-                state_dir=options.state_dir,
-                log_level=options.log_level,
-                may_be_missing=options.config == CONFIG_PATH,
-            )
-        case "check":
-            from .check import check  # noqa: PLC0415
-            from .probe import probe  # noqa: PLC0415
+    return run(
+        config_path=options.config,
+        state_dir=options.state_dir,
+        log_level=options.log_level,
+        may_be_missing=options.config == CONFIG_PATH,
+    )
 
-            return check(
-                config_path=options.config,
-                state_dir=options.state_dir,
-                probe=probe if options.probe else None,
-                as_json=options.json,
-                out=sys.stdout,
-            )
-        case "migrate":
-            from .migrate import migrate  # noqa: PLC0415
 
-            return migrate(config_path=options.config, state_dir=options.state_dir, write=options.write, out=sys.stdout)
-        case "demo":
-            from .demo import demo  # noqa: PLC0415
+def _check(options: argparse.Namespace) -> ExitCode:
+    from .check import check  # noqa: PLC0415
+    from .probe import probe  # noqa: PLC0415
 
-            return demo(
-                printers=options.printers,
-                port=options.port,
-                http_port=options.http_port,
-                speed=options.speed,
-                out=sys.stdout,
-            )
-        case "status":
-            from .status import status  # noqa: PLC0415
+    return check(
+        config_path=options.config,
+        state_dir=options.state_dir,
+        probe=probe if options.probe else None,
+        as_json=options.json,
+        out=sys.stdout,
+    )
 
-            return status(
-                config_path=options.config,
-                state_dir=options.state_dir,
-                url=options.url,
-                as_json=options.json,
-                out=sys.stdout,
-            )
-        case "credentials":
-            from .credentials import credentials  # noqa: PLC0415
 
-            return credentials(
-                config_path=options.config,
-                state_dir=options.state_dir,
-                rotate=options.rotate,
-                as_json=options.json,
-                out=sys.stdout,
-            )
-        case "trust":
-            from . import trust  # noqa: PLC0415
+def _migrate(options: argparse.Namespace) -> ExitCode:
+    from .migrate import migrate  # noqa: PLC0415
 
-            if options.act == "list":
-                return trust.list_trust(state_dir=options.state_dir, as_json=options.json, out=sys.stdout)
-            act = trust.approve if options.act == "approve" else trust.revoke
-            return act(options.fingerprint, state_dir=options.state_dir, out=sys.stdout)
-        case _:
-            from .schema import schema  # noqa: PLC0415
+    return migrate(config_path=options.config, state_dir=options.state_dir, write=options.write, out=sys.stdout)
 
-            return schema(sys.stdout)
+
+def _demo(options: argparse.Namespace) -> ExitCode:
+    from .demo import demo  # noqa: PLC0415
+
+    return demo(
+        printers=options.printers,
+        port=options.port,
+        http_port=options.http_port,
+        speed=options.speed,
+        out=sys.stdout,
+    )
+
+
+def _status(options: argparse.Namespace) -> ExitCode:
+    from .status import status  # noqa: PLC0415
+
+    return status(
+        config_path=options.config,
+        state_dir=options.state_dir,
+        url=options.url,
+        as_json=options.json,
+        out=sys.stdout,
+    )
+
+
+def _credentials(options: argparse.Namespace) -> ExitCode:
+    from .credentials import credentials  # noqa: PLC0415
+
+    return credentials(
+        config_path=options.config,
+        state_dir=options.state_dir,
+        rotate=options.rotate,
+        as_json=options.json,
+        out=sys.stdout,
+    )
+
+
+def _trust(options: argparse.Namespace) -> ExitCode:
+    from . import trust  # noqa: PLC0415
+
+    if options.act == "list":
+        return trust.list_trust(state_dir=options.state_dir, as_json=options.json, out=sys.stdout)
+    act = trust.approve if options.act == "approve" else trust.revoke
+    return act(options.fingerprint, state_dir=options.state_dir, out=sys.stdout)
+
+
+def _schema(_: argparse.Namespace) -> ExitCode:
+    from .schema import schema  # noqa: PLC0415
+
+    return schema(sys.stdout)
+
+
+_COMMANDS: Mapping[str, Callable[[argparse.Namespace], ExitCode]] = {
+    "run": _run,
+    "check": _check,
+    "migrate": _migrate,
+    "demo": _demo,
+    "status": _status,
+    "credentials": _credentials,
+    "trust": _trust,
+    "schema": _schema,
+}
+"""Each imports what it needs: ``check`` on a Pi need not wait for the OPC UA stack."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -122,12 +120,6 @@ def test_every_family_passes_the_lint(full: str) -> None:
         name: [] for name in families
     }
     assert {family.kind for family in families.values()} == {"gauge", "counter"}
-
-
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
-def test_promtool_has_nothing_to_complain_of(full: str) -> None:
-    done = subprocess.run(["promtool", "check", "metrics"], input=full, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
 def test_values_are_in_base_units(full: str) -> None:
