@@ -75,11 +75,12 @@ VIRT = Machine(
 )
 # What takes a board a second may take a minute here, and systemd's patience is made for boards.
 _PATIENCE = "systemd.default_device_timeout_sec=900 systemd.default_timeout_start_sec=900"
-# The watchdog is left alone: QEMU's resets the board as soon as it is armed.
+# Without an address of a board's maker its Ethernet would be usb0. The watchdog is left alone: QEMU's resets the board
+# as soon as it is armed.
 RASPI3B = Machine(
     hardware=(
         *("-M", "raspi3b", "-serial", "null", "-serial", "file:SERIAL"),
-        *("-drive", "if=sd,format=raw,file=CARD", "-device", "usb-net,netdev=net"),
+        *("-drive", "if=sd,format=raw,file=CARD", "-device", "usb-net,netdev=net,mac=b8:27:eb:00:00:01"),
     ),
     tty="ttyS1",
     command_line="systemd.watchdog_sec=0 modprobe.blacklist=bcm2835_wdt",
