@@ -1,4 +1,4 @@
-"""The whole box loses its power again and again while it prints: what a client was told once, it is told after each cut.
+"""The box loses its power again and again while it prints: what a client was told once, it is told after each cut.
 
 The moments are chance, by a seed that is printed: ``EDGE_AGENT_SEED=17 pytest -s tests/system/test_power_cuts.py``;
 ``EDGE_AGENT_POWER_CUTS=20`` for more of them, as every night.
