@@ -6,13 +6,13 @@ that it cannot turn the direction of what stands beside it.
 
 from __future__ import annotations
 
-import html
 import socket
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from ...model import MachineState, Quality, StackLight
 from .about import Endpoint
+from .html import clock, document, duration, english, escaped, foreign
 from .report import AgentReport, HeaterReport, MachineReport, PrintReport
 from .words import Words
 
@@ -34,49 +34,20 @@ def page(machines: list[MachineReport], agent: AgentReport, endpoint: Endpoint, 
         endpoint: where an MES connects.
         words: the language.
     """
-    host = socket.gethostname()
     counts = {"reachable": agent.machines_reachable, "machines": agent.machines}
     tiles = "".join(_tile(machine, agent.time, words) for machine in machines)
-    return f"""<!doctype html>
-<html lang="{words.language}">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{_text(words.title.format(host=host, **counts))}</title>
-<link rel="stylesheet" href="/page.css?{_text(agent.version)}">
-<link rel="icon" href="/icon.svg">
-<script src="/page.js?{_text(agent.version)}" defer></script>
-<noscript><meta http-equiv="refresh" content="15"></noscript>
-</head>
-<body>
-<header id="head">
-<h1>edge-agent <small>{_text(host)}</small></h1>
-<p>{_text(words.reachable.format(**counts))}, {words.as_of.format(time=_clock(agent.time, agent.time))}</p>
-</header>
-<p id="stale" class="alarm" role="alert" hidden>{_text(words.stale)}</p>
-<div id="alarms">{_alarms(agent, words)}</div>
-<main>
-<ul id="tiles">{tiles}</ul>
-{"" if machines else f"<p>{_text(words.no_machines)}</p>"}
-</main>
-<footer id="foot">
-{_footer(agent, endpoint, words)}
-</footer>
-</body>
-</html>
-"""
-
-
-def _text(text: str) -> str:
-    return html.escape(text)
-
-
-def _foreign(text: str) -> str:
-    return f"<bdi>{html.escape(text)}</bdi>"
-
-
-def _english(text: str) -> str:
-    return f'<bdi lang="en">{html.escape(text)}</bdi>'
+    nobody = f'<p>{escaped(words.no_machines)} <a href="/setup">{escaped(words.frame.setup)}</a></p>'
+    main = f"""<h1>{escaped(words.frame.machines)}</h1>
+<p id="counts" role="status">{escaped(words.reachable.format(**counts))}</p>
+<p id="as-of" data-live>{words.as_of.format(time=clock(agent.time, agent.time))}</p>
+<div id="alarms" data-live>{_alarms(agent, words)}</div>
+<ul id="tiles" data-live data-list>{tiles}</ul>
+{"" if machines else nobody}
+<section id="connect" data-live>
+{_connect(agent, endpoint, words)}
+</section>"""
+    title = words.title.format(host=socket.gethostname(), **counts)
+    return document(title=title, words=words, main=main, here="machines", watch="all", every_s=60, reload_s=15)
 
 
 def _alarms(agent: AgentReport, words: Words) -> str:
@@ -87,16 +58,16 @@ def _alarms(agent: AgentReport, words: Words) -> str:
         told.append(f"journal: {agent.journal.reason}")
     if not told:
         return ""
-    lines = "".join(f"<li>{_english(text)}</li>" for text in told)
-    return f'<section class="alarm" role="alert"><h2>{_text(words.trouble)}</h2><ul>{lines}</ul></section>'
+    lines = "".join(f"<li>{english(text)}</li>" for text in told)
+    return f'<section class="alarm" role="alert"><h2>{escaped(words.trouble)}</h2><ul>{lines}</ul></section>'
 
 
 def _tile(machine: MachineReport, now: datetime, words: Words) -> str:
     return "".join(
         (
-            f'<li id="m-{_text(machine.id)}" class="tile {_colour(machine)}">',
-            f'<h2><a href="/api/v1/machines/{_text(machine.id)}" ',
-            f'title="{_text(words.details.format(name=machine.name))}">{_foreign(machine.name)}</a></h2>',
+            f'<li id="m-{escaped(machine.id)}" class="tile {_colour(machine)}">',
+            f'<h2><a href="/api/v1/machines/{escaped(machine.id)}" ',
+            f'title="{escaped(words.details.format(name=machine.name))}">{foreign(machine.name)}</a></h2>',
             f'<p class="state">{_state(machine, words)}</p>',
             *_when(machine, now, words),
             *_why(machine, words),
@@ -114,52 +85,52 @@ def _colour(machine: MachineReport) -> str:
 def _state(machine: MachineReport, words: Words) -> str:
     state = words.states[machine.state] if machine.state else ""
     if machine.quality.usable:
-        return _text(state)
+        return escaped(state)
     # One that never answered, and about which it is known why, is not waited for.
     failed = machine.quality is Quality.WAITING and machine.reason
     held = Quality.NO_COMMUNICATION if failed else machine.quality
     quality = words.qualities.get(held, held.value)
-    last = f" <small>({_text(words.last_state.format(state=state))})</small>" if state else ""
-    return _text(quality) + last
+    last = f" <small>({escaped(words.last_state.format(state=state))})</small>" if state else ""
+    return escaped(quality) + last
 
 
 def _when(machine: MachineReport, now: datetime, words: Words) -> Iterator[str]:
     if machine.reachable:
         if machine.since is not None:
             text = words.began if machine.state is not None and machine.state.busy else words.since
-            yield f'<p class="when">{text.format(time=_clock(machine.since, now))}</p>'
+            yield f'<p class="when">{text.format(time=clock(machine.since, now))}</p>'
     elif machine.last_seen is not None:
-        yield f'<p class="when">{words.last_seen.format(time=_clock(machine.last_seen, now))}</p>'
+        yield f'<p class="when">{words.last_seen.format(time=clock(machine.last_seen, now))}</p>'
     elif machine.reason:
-        yield f'<p class="when">{_text(words.never_seen)}</p>'
+        yield f'<p class="when">{escaped(words.never_seen)}</p>'
     if machine.quality is Quality.UNCERTAIN:
-        yield f'<p class="when">{_text(words.old_values)}</p>'
+        yield f'<p class="when">{escaped(words.old_values)}</p>'
 
 
 def _why(machine: MachineReport, words: Words) -> Iterator[str]:
     if machine.reason:
-        yield f'<p class="why">{_english(machine.reason)}</p>'
+        yield f'<p class="why">{english(machine.reason)}</p>'
     if machine.advice:
-        yield f'<p class="why">{_english(machine.advice)}</p>'
+        yield f'<p class="why">{english(machine.advice)}</p>'
     known = words.states[machine.state] if machine.state else ""
     if machine.state is MachineState.FAULT and machine.state_text not in {"", known, machine.reason}:
-        yield f'<p class="why">{_english(machine.state_text)}</p>'
+        yield f'<p class="why">{english(machine.state_text)}</p>'
 
 
 def _print(job: PrintReport | None, now: datetime, words: Words) -> Iterator[str]:
     if job is None:
         return
-    yield f'<p class="file">{_foreign(job.file_name or "")}</p>'
+    yield f'<p class="file">{foreign(job.file_name or "")}</p>'
     parts = []
     if job.progress_ratio is not None:
         # Rounded down: 100 % is for a print that has ended.
         percent = int(job.progress_ratio * 100 + 1e-9)
-        yield f'<progress max="100" value="{percent}" aria-label="{_text(words.progress)}">{percent} %</progress>'
+        yield f'<progress max="100" value="{percent}" aria-label="{escaped(words.progress)}">{percent} %</progress>'
         parts.append(f"{percent} %")
     if job.remaining_s is not None:
-        parts.append(_text(words.left.format(time=duration(job.remaining_s, words))))
+        parts.append(escaped(words.left.format(time=duration(job.remaining_s, words))))
     if job.ends_at is not None:
-        parts.append(words.ends_at.format(time=_clock(job.ends_at, now)))
+        parts.append(words.ends_at.format(time=clock(job.ends_at, now)))
     if parts:
         yield f'<p class="left">{" &middot; ".join(parts)}</p>'
 
@@ -173,43 +144,21 @@ def _heaters(heaters: dict[str, HeaterReport], words: Words) -> Iterator[str]:
         target = heater.target_celsius
         goal = "" if target is None else f" / {words.off if not target else f'{target:.0f} °C'}"
         unit = "" if goal.endswith("C") else " °C"
-        yield f"<div><dt>{_foreign(name)}</dt><dd>{actual}{unit}{_text(goal)}</dd></div>"
+        yield f"<div><dt>{foreign(name)}</dt><dd>{actual}{unit}{escaped(goal)}</dd></div>"
     yield "</dl>"
 
 
-def duration(seconds: float, words: Words) -> str:
-    """In words, to the minute."""
-    minutes = int(seconds // 60)
-    hours, minute = divmod(minutes, 60)
-    if hours >= 24:
-        return words.days.format(days=hours // 24, hours=hours % 24)
-    if hours:
-        return words.hours.format(hours=hours, minutes=minute)
-    return words.minutes.format(minutes=minute) if minute else words.under_a_minute
-
-
-def _clock(at: datetime, now: datetime) -> str:
-    """The time of day where the agent is, with the date unless that is today; the script makes it the reader's."""
-    local = at.astimezone()
-    near = abs(now - at) < timedelta(hours=18) and local.date() == now.astimezone().date()
-    shown = f"{local:%H:%M}" if near else f"{local:%Y-%m-%d %H:%M}"
-    return f'<time datetime="{at:%Y-%m-%dT%H:%M:%SZ}">{shown}</time>'
-
-
-def _footer(agent: AgentReport, endpoint: Endpoint, words: Words) -> str:
-    urls = "<br>".join(f"<code>{_text(url)}</code>" for url in endpoint.urls)
+def _connect(agent: AgentReport, endpoint: Endpoint, words: Words) -> str:
+    urls = "<br>".join(f"<code>{escaped(url)}</code>" for url in endpoint.urls)
     if endpoint.waits_for:
-        urls += f"<br>{_english(words.endpoint_closed.format(reason=endpoint.waits_for))}"
+        urls += f"<br>{english(words.endpoint_closed.format(reason=endpoint.waits_for))}"
     fingerprint = endpoint.fingerprint
-    certificate = f"<code>{_text(fingerprint)}</code>" if fingerprint else _text(words.no_fingerprint)
-    return f"""<h2>{_text(words.connect)}</h2>
+    certificate = f"<code>{escaped(fingerprint)}</code>" if fingerprint else escaped(words.no_fingerprint)
+    return f"""<h2>{escaped(words.connect)}</h2>
 <dl>
-<dt>{_text(words.endpoint)}</dt><dd>{urls}</dd>
-<dt>{_text(words.fingerprint)}</dt><dd>{certificate}</dd>
+<dt>{escaped(words.endpoint)}</dt><dd>{urls}</dd>
+<dt>{escaped(words.fingerprint)}</dt><dd>{certificate}</dd>
 </dl>
-<p>{_text(words.credentials)}</p>
-<p>{_text(words.for_machines)}: <a href="/api/v1/machines">JSON</a>, <a href="/api/v1/openapi.json">OpenAPI</a>,
-<a href="/metrics">Prometheus</a>, <a href="/healthz">health</a></p>
-<p>{_text(words.configuration)}: {_english(agent.config_status)}</p>
-<p>{_text(words.version)}: {_text(agent.version)}</p>
-{f"<p>{_text(words.last_restart)}: {_english(agent.last_restart)}</p>" if agent.last_restart else ""}"""
+<p>{escaped(words.credentials)}</p>
+<p>{escaped(words.configuration)}: {english(agent.config_status)}</p>
+{f"<p>{escaped(words.last_restart)}: {english(agent.last_restart)}</p>" if agent.last_restart else ""}"""

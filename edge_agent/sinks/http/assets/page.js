@@ -1,13 +1,16 @@
-// Keeps the page fresh: the agent says when something changed, and the parts of the page that differ are exchanged.
-// Without this script the page is the same, and reloads itself.
+// Keeps a page fresh: the agent says when something changed, the page is asked for again, and the parts of it that
+// differ are exchanged. What is exchanged and when, the page says itself (see html.py). Without this script the pages
+// are the same, and reload themselves.
 "use strict";
 (() => {
   const REST_MS = 2000;
   const SLOW_MS = 15000;
-  const PARTS = ["head", "alarms", "foot"];
+  const main = document.getElementById("main");
+  const { every, watch, machine } = main.dataset;
   const shown = new Map();
   let stream = null;
   let timer = 0;
+  let due = Infinity;
   let asking = false;
   let missed = false;
 
@@ -21,38 +24,42 @@
   };
 
   const exchange = (old, fresh) => {
-    if (!fresh || shown.get(fresh.id) === fresh.outerHTML) return;
+    if (!old || !fresh || shown.get(fresh.id) === fresh.outerHTML) return;
     shown.set(fresh.id, fresh.outerHTML);
     inLocalTime(fresh);
-    const focused = old.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+    const active = old.contains(document.activeElement) ? document.activeElement : null;
+    const [name, value] = active?.dataset.copy ? ["data-copy", active.dataset.copy] : ["href", active?.getAttribute("href")];
     old.replaceWith(fresh);
-    if (focused) fresh.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
+    if (value) fresh.querySelector(`[${name}="${CSS.escape(value)}"]`)?.focus();
   };
 
-  const ids = (list) => Array.from(list.children, (tile) => tile.id).join(" ");
+  const ids = (list) => Array.from(list.children, (child) => child.id).join(" ");
 
   const show = (fresh) => {
     document.title = fresh.title;
-    for (const id of PARTS) exchange(document.getElementById(id), fresh.getElementById(id));
-    const tiles = document.getElementById("tiles");
-    const freshTiles = fresh.getElementById("tiles");
-    if (ids(tiles) !== ids(freshTiles)) {
-      tiles.parentElement.replaceWith(freshTiles.parentElement);
-      inLocalTime(freshTiles);
-      shown.clear();
-    } else {
-      for (const tile of Array.from(freshTiles.children)) exchange(document.getElementById(tile.id), tile);
+    for (const old of document.querySelectorAll("[role=status]")) {
+      const said = fresh.getElementById(old.id)?.textContent;
+      if (said !== undefined && said !== old.textContent) old.textContent = said; // a screen reader says it again
+    }
+    for (const old of document.querySelectorAll("[data-live]")) {
+      const part = fresh.getElementById(old.id);
+      if (part && "list" in old.dataset && ids(old) === ids(part)) {
+        for (const child of Array.from(part.children)) exchange(document.getElementById(child.id), child);
+      } else exchange(old, part);
     }
   };
 
   const ask = async () => {
-    timer = 0;
+    due = Infinity;
     asking = true;
     missed = false;
     let answered = false;
     try {
-      const answer = await fetch(location.pathname, { cache: "no-store", signal: AbortSignal.timeout(10000) });
-      if (answer.ok) {
+      const answer = await fetch(location.pathname + location.search, {
+        cache: "no-store",
+        signal: AbortSignal.timeout(10000),
+      });
+      if (answer.ok && !answer.redirected) {
         show(new DOMParser().parseFromString(await answer.text(), "text/html"));
         answered = true;
       }
@@ -65,30 +72,63 @@
       stream = null; // too many listened; perhaps there is room now
       listen();
     }
-    if (missed) soon(REST_MS);
-    else if (!answered || stream?.readyState !== EventSource.OPEN) soon(SLOW_MS);
+    if (missed) wake();
+    else if (!answered || (watch && stream?.readyState !== EventSource.OPEN)) soon(SLOW_MS);
+    else if (every) soon(every * 1000);
   };
 
+  // Something that is planned sooner stays planned: a flood of events must not put it off for ever.
   const soon = (wait) => {
     if (asking) missed = true;
-    else if (!timer && !document.hidden) timer = setTimeout(ask, wait);
+    else if (!document.hidden && performance.now() + wait < due) {
+      clearTimeout(timer);
+      due = performance.now() + wait;
+      timer = setTimeout(ask, wait);
+    }
   };
+  const wake = () => soon(REST_MS);
 
   const listen = () => {
-    if (stream || document.hidden) return;
+    if (!watch || stream || document.hidden) return;
     stream = new EventSource("/api/v1/events");
-    for (const kind of ["machine", "removed", "agent"]) stream.addEventListener(kind, () => soon(REST_MS));
-    stream.onerror = () => soon(REST_MS);
+    for (const kind of ["machine", "removed", "agent"]) {
+      stream.addEventListener(kind, (event) => {
+        if (machine ? JSON.parse(event.data).id === machine : watch === "all" || watch === kind) wake();
+      });
+    }
+    stream.onerror = wake;
   };
 
   const rest = () => {
     stream?.close();
     stream = null;
     clearTimeout(timer);
-    timer = 0;
+    due = Infinity;
   };
 
-  document.addEventListener("visibilitychange", () => (document.hidden ? rest() : (listen(), soon(0))));
+  const copied = async (button) => {
+    const source = document.getElementById(button.dataset.copy);
+    try {
+      await navigator.clipboard.writeText(source.textContent);
+    } catch {
+      // The clipboard proper is for https only; what is selected can be copied everywhere.
+      getSelection().selectAllChildren(source);
+      if (!document.execCommand("copy")) return;
+      getSelection().removeAllRanges();
+    }
+    const label = button.textContent;
+    button.textContent = button.dataset.done;
+    setTimeout(() => (button.textContent = label), 2000);
+  };
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button[data-copy]");
+    if (button) copied(button);
+  });
+  document.documentElement.classList.add("script");
   inLocalTime(document);
+  if (!watch && !every) return;
+  document.addEventListener("visibilitychange", () => (document.hidden ? rest() : (listen(), soon(0))));
   listen();
+  if (every) soon(every * 1000);
 })();
