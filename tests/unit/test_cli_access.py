@@ -15,8 +15,8 @@ import pytest
 from edge_agent import RELEASED
 from edge_agent.cli import main
 from edge_agent.errors import ExitCode
+from edge_agent.passwords import matches
 from edge_agent.sinks.opcua.security.credentials import Credentials
-from edge_agent.sinks.opcua.security.passwords import matches
 from edge_agent.sinks.opcua.security.trust_folder import Place, TrustFolder, fingerprint
 from tests.certificates import Issued, issue
 

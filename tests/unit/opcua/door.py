@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from edge_agent.attempts import FAILURES_BEFORE_LOCK
 from edge_agent.secret import Secret
 from edge_agent.sinks.opcua import OpcUaOptions, OpcUaUser
-from edge_agent.sinks.opcua.security.attempts import FAILURES_BEFORE_LOCK
 from edge_agent.sinks.opcua.security.credentials import Credentials
 from edge_agent.sinks.opcua.security.users import LogInRefused, Reader, Users
 from tests import virtual_time

@@ -344,7 +344,7 @@ async def test_a_damaged_users_file_ends_the_start_with_a_sentence(tmp_path: Pat
 async def test_a_lock_is_logged_with_the_address_and_leaves_sessions_alone(
     bench: Bench, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge_agent.sinks.opcua.security.attempts.FIRST_DELAY_S", 0.01)
+    monkeypatch.setattr("edge_agent.attempts.FIRST_DELAY_S", 0.01)
     password = password_of(bench, "mes-2")
     with caplog.at_level(logging.WARNING):
         async with await as_user(bench, "mes-2", password) as client:

@@ -9,9 +9,9 @@ import pytest
 from asyncua.crypto.permission_rules import UserRole
 from msgspec.structs import replace
 
+from edge_agent import passwords
 from edge_agent.errors import UnavailableError
 from edge_agent.secret import Secret
-from edge_agent.sinks.opcua.security import passwords
 from edge_agent.sinks.opcua.security.credentials import Credentials
 from tests.unit.opcua.door import OPTIONS, SCADA, Door, play
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent import passwords
 from edge_agent.errors import UnavailableError
 from edge_agent.secret import Secret
-from edge_agent.sinks.opcua.security import passwords
 from edge_agent.sinks.opcua.security.credentials import Credentials
 from tests.unit.opcua.door import Door, play
 

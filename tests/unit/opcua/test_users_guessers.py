@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from edge_agent.attempts import FAILURES_BEFORE_LOCK, FIRST_LOCK_S, LONGEST_DELAY_S, LONGEST_LOCK_S
 from edge_agent.sinks.opcua.security import users
-from edge_agent.sinks.opcua.security.attempts import FAILURES_BEFORE_LOCK, FIRST_LOCK_S, LONGEST_DELAY_S, LONGEST_LOCK_S
 from edge_agent.sinks.opcua.security.credentials import Credentials
 from edge_agent.sinks.opcua.security.users import Reader
 from tests.unit.opcua.door import OPTIONS, THERE, Door, play, seconds

@@ -17,8 +17,8 @@ from msgspec import Struct
 
 from ....errors import UnavailableError
 from ....files import write_private
+from ....passwords import hash_password, is_hash, make_password
 from ....secret import Secret
-from .passwords import hash_password, is_hash, make_password
 
 HASHES = "users.json"
 PASSWORDS = "passwords.json"

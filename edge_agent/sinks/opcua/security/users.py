@@ -21,12 +21,12 @@ from dataclasses import dataclass, field
 from asyncua.crypto.permission_rules import User, UserRole
 from msgspec import Struct
 
+from ....attempts import Attempts, Count
 from ....errors import UnavailableError
+from ....passwords import matches
 from ..options import OpcUaOptions
-from .attempts import Attempts, Count
 from .credentials import Credentials
 from .names import ANONYMOUS, mes_user
-from .passwords import matches
 
 log = logging.getLogger(__name__)
 

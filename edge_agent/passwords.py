@@ -2,7 +2,7 @@
 
 A hash carries its parameters, so that they can grow: ``scrypt$<log2 n>$<r>$<p>$<salt>$<digest>``, both in hex. Those
 of today take 16 MB, and 0.08 s on a PC; a Raspberry Pi Zero should need about a second. It is paid once per
-user and start of the agent, see `users`.
+user and start of the agent by the endpoint, and at each log-in by the status page.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import os
 import re
 import secrets
 
-from ....secret import Secret
+from .secret import Secret
 
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is taken for another when read aloud or copied by hand
 _GROUPS, _GROUP = 5, 5  # 25 letters of 31: 123 bits
