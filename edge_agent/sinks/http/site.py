@@ -9,14 +9,14 @@ from datetime import datetime
 from pathlib import Path
 
 import msgspec
-from msgspec import Struct
 
 from ...store import Store
 from . import metrics, stream
 from .about import About
+from .answers import API, HEADERS, JSON, TEXT, answer, json_answer, page_answer, refuse
 from .guard import is_ours, may_read
 from .library import web
-from .listener import PLAIN_HEADERS, Deadline
+from .listener import Deadline
 from .openapi import openapi
 from .options import HttpOptions
 from .page import page
@@ -24,9 +24,7 @@ from .report import (
     AgentReport,
     JobList,
     MachineList,
-    Refusal,
     agent_report,
-    encoded,
     job_report,
     machine_detail,
     machine_report,
@@ -35,23 +33,11 @@ from .words import words_for
 
 log = logging.getLogger(__name__)
 
-JSON = "application/json"
-TEXT = "text/plain; charset=utf-8"
-HTML = "text/html; charset=utf-8"
 DEFAULT_JOBS, MOST_JOBS = 50, 1000
 
-_API = "/api/v1/"
 _WRONG_PASSWORD_S = 1.0
 _ASSETS = Path(__file__).with_name("assets")
 _KINDS = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
-_HEADERS = {
-    **PLAIN_HEADERS,
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
-    "img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-}
-
 Route = Callable[[web.BaseRequest], "web.Response | Awaitable[web.Response]"]
 
 
@@ -84,10 +70,10 @@ class Site:
         self._routes: Mapping[str, Route] = {
             "/": self._page,
             "/metrics": self._metrics,
-            f"{_API}machines": self._machines,
-            f"{_API}agent": lambda _: _json(self._agent()),
-            f"{_API}jobs": self._jobs,
-            f"{_API}openapi.json": lambda _: _answer(msgspec.json.encode(openapi()), JSON),
+            f"{API}machines": self._machines,
+            f"{API}agent": lambda _: json_answer(self._agent()),
+            f"{API}jobs": self._jobs,
+            f"{API}openapi.json": lambda _: answer(msgspec.json.encode(openapi()), JSON),
             **{f"/{file.name}": _asset(file) for file in sorted(_ASSETS.iterdir()) if file.suffix[1:] in _KINDS},
         }
 
@@ -96,7 +82,7 @@ class Site:
         refusal = await self._refusal(request)
         if refusal is not None:
             return refusal
-        if request.path == f"{_API}events":
+        if request.path == f"{API}events":
             return await self._events(request, deadline)
         try:
             return await self._routed(request)
@@ -105,16 +91,16 @@ class Site:
             if kind not in self._faults:
                 self._faults.add(kind)
                 log.exception("a bug of the agent in answering %s", request.path)
-            return _refuse(request, 500, "a bug of the agent; its log has the details: please report it")
+            return refuse(request, 500, "a bug of the agent; its log has the details: please report it")
 
     async def _refusal(self, request: web.BaseRequest) -> web.Response | None:
         """Why somebody gets no answer, or the one answer that everybody gets."""
         if request.method not in {"GET", "HEAD"}:
-            return _refuse(request, 405, "nothing can be changed here: only GET and HEAD", Allow="GET, HEAD")
+            return refuse(request, 405, "nothing can be changed here: only GET and HEAD", Allow="GET, HEAD")
         options = self._options()
         names = {*options.hostnames, self._about.endpoint().hostname.lower()}
         if not is_ours(request.headers.get("Host", ""), names):
-            return _refuse(
+            return refuse(
                 request,
                 421,
                 "this computer does not go by that name; use its address, or add the name to http.hostnames in "
@@ -127,7 +113,7 @@ class Site:
             if authorization is not None:
                 await asyncio.sleep(_WRONG_PASSWORD_S)
             challenge = {"WWW-Authenticate": 'Basic realm="edge-agent", charset="UTF-8"'}
-            return _refuse(request, 401, "only for users of http.users in config.json", **challenge)
+            return refuse(request, 401, "only for users of http.users in config.json", **challenge)
         return None
 
     async def _routed(self, request: web.BaseRequest) -> web.Response:
@@ -135,17 +121,17 @@ class Site:
         if route is not None:
             found = route(request)
             return found if isinstance(found, web.Response) else await found
-        machine_id = request.path.removeprefix(f"{_API}machines/")
+        machine_id = request.path.removeprefix(f"{API}machines/")
         observation = self._store.latest(machine_id)
         if observation is not None:
-            return _json(machine_detail(observation))
+            return json_answer(machine_detail(observation))
         if machine_id != request.path:
-            return _refuse(request, 404, f"no machine has this id; {_API}machines lists all")
-        return _refuse(request, 404, f"there is nothing here; {_API}openapi.json lists what there is")
+            return refuse(request, 404, f"no machine has this id; {API}machines lists all")
+        return refuse(request, 404, f"there is nothing here; {API}openapi.json lists what there is")
 
     def _health(self) -> web.Response:
         complaints = self._about.complaints()
-        return _answer("\n".join([*(complaints or ["ok"]), ""]).encode(), TEXT, status=503 if complaints else 200)
+        return answer("\n".join([*(complaints or ["ok"]), ""]).encode(), TEXT, status=503 if complaints else 200)
 
     def _agent(self) -> AgentReport:
         return agent_report(self._store, self._about, now=self._now())
@@ -154,31 +140,30 @@ class Site:
         words = words_for(request.headers.get("Accept-Language", ""))
         machines = [machine_report(observation) for observation in self._store.observations()]
         text = page(machines, self._agent(), self._about.endpoint(), words)
-        language = {"Content-Language": words.language, "Vary": "Accept-Language"}
-        return _answer(text.encode("utf-8", "replace"), HTML, headers=language)
+        return page_answer(text, words.language)
 
     async def _metrics(self, _: web.BaseRequest) -> web.Response:
         texts = []
         for text in metrics.metrics(self._store, self._about):
             texts.append(text)
             await asyncio.sleep(0)
-        return _answer("".join(texts).encode(), metrics.CONTENT_TYPE)
+        return answer("".join(texts).encode(), metrics.CONTENT_TYPE)
 
     def _machines(self, _: web.BaseRequest) -> web.Response:
-        return _json(MachineList(machines=tuple(map(machine_report, self._store.observations()))))
+        return json_answer(MachineList(machines=tuple(map(machine_report, self._store.observations()))))
 
     async def _jobs(self, request: web.BaseRequest) -> web.Response:
         limit = request.query.get("limit", str(DEFAULT_JOBS))
         if not (limit.isascii() and limit.isdigit() and len(limit) <= 4 and 1 <= int(limit) <= MOST_JOBS):
-            return _refuse(request, 400, f"limit: expected a number from 1 to {MOST_JOBS}")
+            return refuse(request, 400, f"limit: expected a number from 1 to {MOST_JOBS}")
         journal = self._about.journal
         runs = await journal.runs(request.query.get("machine"), limit=int(limit)) if journal else []
-        return _json(JobList(jobs=tuple(map(job_report, runs))))
+        return json_answer(JobList(jobs=tuple(map(job_report, runs))))
 
     async def _events(self, request: web.BaseRequest, deadline: Deadline) -> web.StreamResponse:
         if self.streams.full:
-            return _refuse(request, 503, "too many listen already; try again later", **{"Retry-After": "30"})
-        headers = _HEADERS | {"Content-Type": stream.CONTENT_TYPE}
+            return refuse(request, 503, "too many listen already; try again later", **{"Retry-After": "30"})
+        headers = HEADERS | {"Content-Type": stream.CONTENT_TYPE}
         response = web.StreamResponse(headers=headers)
         if request.method == "GET":
             deadline.reschedule(None)
@@ -188,18 +173,4 @@ class Site:
 
 def _asset(file: Path) -> Route:
     content, kind = file.read_bytes(), _KINDS[file.suffix[1:]]
-    return lambda _: _answer(content, kind, headers={"Cache-Control": "max-age=3600"})
-
-
-def _json(report: Struct) -> web.Response:
-    return _answer(encoded(report), JSON)
-
-
-def _answer(body: bytes, kind: str, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
-    return web.Response(body=body, status=status, headers={**_HEADERS, "Content-Type": kind, **(headers or {})})
-
-
-def _refuse(request: web.BaseRequest, status: int, reason: str, /, **headers: str) -> web.Response:
-    if request.path.startswith(_API):
-        return _answer(encoded(Refusal(error=reason)), JSON, status=status, headers=headers)
-    return _answer(f"{reason}\n".encode(), TEXT, status=status, headers=headers)
+    return lambda _: answer(content, kind, headers={"Cache-Control": "max-age=3600"})
