@@ -11,6 +11,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from .counters import Counters
+from .errors import Failure
 from .jobs import JobRun, Outcome
 from .model import (
     Aftermath,
@@ -36,8 +37,9 @@ class Polls(Struct, frozen=True, kw_only=True):
 class Observation(Struct, frozen=True, kw_only=True):
     """What the agent says of one machine now: the last snapshot, and how far to trust it.
 
-    ``error`` says why the machine cannot be reached, empty while it answers. ``quality`` applies to every live
-    value; ``temperature_quality`` can be worse (a printer that fell silent behind an OctoPrint that did not).
+    ``error`` says why the machine cannot be reached, empty while it answers; ``failure`` says it in a word. ``quality``
+    applies to every live value; ``temperature_quality`` can be worse (a printer that fell silent behind an OctoPrint
+    that did not).
     ``last_seen`` is the last usable answer, and ``meaning`` the state table's row for it: as trustworthy as the live
     values, while ``mes_status`` and ``stack_light`` always hold. ``run`` is the print that goes on, else the last one
     that ended. ``recent`` are the last runs, the newest first, an open one included; the same tuple until one of them
@@ -52,6 +54,7 @@ class Observation(Struct, frozen=True, kw_only=True):
     stack_light: StackLight
     poll_interval_s: float
     error: str = ""
+    failure: Failure | None = None
     snapshot: Snapshot | None = None
     meaning: StateRow | None = None
     run: JobRun | None = None

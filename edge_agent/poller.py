@@ -285,6 +285,7 @@ class Poller:
                 stack_light=shown.stack_light,
                 poll_interval_s=self._interval_s(),
                 error=str(self._error or ""),
+                failure=self._error.failure if self._error is not None else None,
                 snapshot=snapshot,
                 meaning=meaning,
                 run=self._chronicle.run,

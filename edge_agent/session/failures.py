@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 
-from ..errors import ProxyFault, SourceError, Starting, UnexpectedAnswer, Unreachable, WrongTarget
+from ..errors import Failure, ProxyFault, SourceError, Starting, UnexpectedAnswer, Unreachable, WrongTarget
 from .library import aiohttp
 
 
@@ -22,21 +22,28 @@ def translate(error: Exception, url: str) -> SourceError:  # noqa: C901 - a tabl
         case aiohttp.ServerFingerprintMismatch():
             return WrongTarget(
                 f"{url}: the certificate's SHA-256 fingerprint is {error.got.hex()}, not the one in tls.fingerprint; "
-                "if the printer's certificate was renewed, put the new one there"
+                "if the printer's certificate was renewed, put the new one there",
+                Failure.UNTRUSTED,
             )
         case aiohttp.ClientConnectorSSLError() if not isinstance(error, aiohttp.ClientConnectorCertificateError):
             return WrongTarget(
-                f"{url}: no TLS connection ({_ssl_reason(error)}); if the server speaks plain HTTP, put http:// in url"
+                f"{url}: no TLS connection ({_ssl_reason(error)}); if the server speaks plain HTTP, put http:// in url",
+                Failure.NO_TLS,
             )
         case aiohttp.ClientConnectorCertificateError() | ssl.SSLError():
             return WrongTarget(
                 f"{url}: its TLS certificate is not trusted ({_ssl_reason(error)}); "
-                "set tls.ca_file or tls.fingerprint for this machine"
+                "set tls.ca_file or tls.fingerprint for this machine",
+                Failure.UNTRUSTED,
             )
         case aiohttp.ClientConnectorDNSError():
-            return Unreachable(f"{url}: the host name is unknown; check it, or use the address")
+            return Unreachable(f"{url}: the host name is unknown; check it, or use the address", Failure.UNKNOWN_NAME)
         case aiohttp.ClientConnectorError():
-            return Unreachable(f"{url}: {_connect_reason(error)}; check that host and printer server are on")
+            refused = isinstance(error.os_error, ConnectionRefusedError)
+            return Unreachable(
+                f"{url}: {_connect_reason(error)}; check that host and printer server are on",
+                Failure.REFUSED if refused else Failure.NO_WAY,
+            )
         case aiohttp.ClientPayloadError():
             return UnexpectedAnswer(f"{url}: the answer was cut off; check the network and proxies in between")
         case aiohttp.ClientResponseError() if "Not found" in error.message:
@@ -49,9 +56,13 @@ def translate(error: Exception, url: str) -> SourceError:  # noqa: C901 - a tabl
         case TimeoutError():
             return Unreachable(f"{url}: no answer in time; check that the host is on and not overloaded")
         case aiohttp.ServerDisconnectedError() | ConnectionError() | aiohttp.ClientOSError():
-            return Unreachable(f"{url}: the connection was closed before the answer; the server may be restarting")
+            return Unreachable(
+                f"{url}: the connection was closed before the answer; the server may be restarting", Failure.CLOSED
+            )
         case _:
-            return Unreachable(f"{url}: the request failed ({type(error).__name__}); it will be repeated")
+            return Unreachable(
+                f"{url}: the request failed ({type(error).__name__}); it will be repeated", Failure.CLOSED
+            )
 
 
 def _ssl_reason(error: BaseException) -> str:

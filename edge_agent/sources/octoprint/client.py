@@ -10,6 +10,7 @@ from msgspec import Struct, field
 
 from ...errors import (
     DeactivatedUser,
+    Failure,
     NoPermission,
     ServerFault,
     SourceError,
@@ -27,6 +28,7 @@ from .wire import CONNECTION, JOB, PRINTER, USER, VERSION, JobAnswer, PrinterAns
 
 IDENTIFY_EVERY_S = 60.0
 PRINTER_PATH = "/api/printer?history=true&limit=1"
+_MOST_PERMISSIONS = 200
 _REDIRECTS = {301, 302, 303, 307, 308}
 
 
@@ -57,7 +59,7 @@ class OctoPrint:
         self._url = options.url
         self._now = now
         self._monotonic = monotonic
-        self._user: str | None = None
+        self._user = UserAnswer()
         self._user_known = False
         self._identity: Identity | None = None
         self._identified_at = -math.inf
@@ -98,9 +100,14 @@ class OctoPrint:
         if self._identity is not None and self._identity.version != name:
             self._host.forget_habits()
         if not self._user_known:
-            self._user = (await self._whose_key()).name
+            self._user = await self._whose_key()
             self._user_known = True
-        self._identity = Identity(version=name, profile_name=await self._profile_name(), user=self._user)
+        self._identity = Identity(
+            version=name,
+            profile_name=await self._profile_name(),
+            user=self._user.name,
+            permissions=tuple(plain(name) for name in (self._user.permissions or ())[:_MOST_PERMISSIONS]),
+        )
         self._identified_at = self._monotonic()
         return self._identity
 
@@ -147,11 +154,13 @@ class OctoPrint:
     def _wrong_status(self, answer: Answer, path: str) -> SourceError:
         status, url = answer.status, self._url
         if status in _REDIRECTS:
-            return WrongTarget(f"{url}: redirects elsewhere, which is not followed; put the final address in url")
+            return WrongTarget(
+                f"{url}: redirects elsewhere, which is not followed; put the final address in url", Failure.REDIRECTED
+            )
         if status == 404:
             return WrongTarget(f"{url}: has no {path.partition('?')[0]}; check that url is OctoPrint's, with its path")
         if status == 429:
-            return Unreachable(f"{url}: asks us to slow down (429); it will be asked again later")
+            return Unreachable(f"{url}: asks us to slow down (429); it will be asked again later", Failure.BUSY)
         if 500 <= status < 600:
             return ServerFault(f"{url}: OctoPrint answers {status}, an error of its own; see octoprint.log there")
         return UnexpectedAnswer(f"{url}: answers {status} to {path.partition('?')[0]}, which no OctoPrint does")
