@@ -82,13 +82,24 @@ class HttpHost:
         Raises:
             SourceError: no usable HTTP answer; any status but 5xx from a proxy is an answer.
         """
+        return await self._ask("GET", path, None)
+
+    async def post(self, path: str, body: bytes) -> Answer:
+        """POST a body of JSON to one path below the base url. It is never repeated. Raises as `get` does."""
+        return await self._ask("POST", path, body)
+
+    async def _ask(self, method: str, path: str, body_sent: bytes | None) -> Answer:
         exchange = Exchange()
         failure: SourceError | None = None
         started = perf_counter()
-        headers = {**self._headers, "Connection": "close"} if self.closes_silently else self._headers
+        headers = {**self._headers, "Connection": "close"} if self.closes_silently else dict(self._headers)
+        if body_sent is not None:
+            headers["Content-Type"] = "application/json"
         try:
-            async with self._session.get(
+            async with self._session.request(
+                method,
                 self._url + path,
+                data=body_sent,
                 headers=headers,
                 allow_redirects=False,
                 ssl=self._ssl,

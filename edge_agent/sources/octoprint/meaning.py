@@ -36,11 +36,12 @@ _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u
 
 
 class Identity(Struct, frozen=True, kw_only=True):
-    """What changes rarely: who answers, and whose key we hold."""
+    """What changes rarely: who answers, whose key we hold, and what that user may do (none before OctoPrint 1.4)."""
 
     version: str
     profile_name: str | None = None
     user: str | None = None
+    permissions: tuple[str, ...] = ()
 
 
 _FAULT_TEXTS = ("Error", "Offline (Error", "Offline after error")
