@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from .emulated import image
+from .card import image
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -18,6 +18,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         missing = "there is no image: sudo image/build"
     for item in items:
         if "/tests/boot/" in str(item.path):
-            item.add_marker(pytest.mark.timeout(1200))
+            item.add_marker(pytest.mark.timeout(5400))
             if missing:
                 item.add_marker(pytest.mark.skip(reason=missing))
