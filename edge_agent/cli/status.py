@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import http.client
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import TextIO, TypeVar
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
@@ -18,10 +15,8 @@ from ..config import ConfigFileError, HttpOptions, load
 from ..errors import ExitCode, UnavailableError
 from ..model import MesStatus, Quality
 from ..sinks.http.report import AgentReport, MachineList, MachineReport
+from .asking import Asked, get, this_computers
 from .grid import BOLD, FAINT, GREEN, RED, YELLOW, Cell, Column, age, fit, line_of, plain, progress, time_left
-
-TIMEOUT_S = 10.0
-LARGEST_ANSWER_BYTES = 8 << 20
 
 _COLUMNS = (
     Column("MACHINE", 8, 8),
@@ -32,16 +27,8 @@ _COLUMNS = (
     Column("LEFT", 5),
     Column("REMARK", 6, 20),
 )
-_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what is listened on is asked on loopback
 
 T = TypeVar("T", bound=Struct)
-
-
-class _Asked(Struct, frozen=True):
-    """Where the page is, and what has to be said to read it."""
-
-    url: str
-    headers: Mapping[str, str] = {}
 
 
 class Told(Struct, frozen=True, kw_only=True):
@@ -67,7 +54,7 @@ def status(*, config_path: Path, state_dir: Path, url: str | None, as_json: bool
     Raises:
         UnavailableError: no agent answers.
     """
-    asked = _Asked(url.rstrip("/")) if url else _this_computer(config_path, state_dir)
+    asked = Asked(url.rstrip("/")) if url else _this_computer(config_path, state_dir)
     agent = _ask(asked, "/api/v1/agent", AgentReport)
     machines = _ask(asked, "/api/v1/machines", MachineList).machines
     if as_json:
@@ -83,52 +70,26 @@ def status(*, config_path: Path, state_dir: Path, url: str | None, as_json: bool
     return ExitCode.ATTENTION if attention else ExitCode.OK
 
 
-def _this_computer(config_path: Path, state_dir: Path) -> _Asked:
+def _this_computer(config_path: Path, state_dir: Path) -> Asked:
     try:
         options = load(config_path, state_dir=state_dir, remember=False).http
     except ConfigFileError:
         options = HttpOptions()  # not there, not ours to read, or refused: the running agent may be well all the same
-    if not options.enabled:
-        raise UnavailableError("the agent cannot be asked: http.enabled is false in config.json")
-    host = _EVERYWHERE.get(options.bind, options.bind)
-    headers = {}
-    if options.users:
-        user = options.users[0]
-        pair = base64.b64encode(f"{user.name}:{user.password.reveal()}".encode()).decode()
-        headers["Authorization"] = f"Basic {pair}"
-    return _Asked(f"http://{f'[{host}]' if ':' in host else host}:{options.port}", headers)
+    return this_computers(options)
 
 
-def _ask(asked: _Asked, path: str, kind: type[T]) -> T:
+def _ask(asked: Asked, path: str, kind: type[T]) -> T:
     """One answer.
 
     Raises:
         UnavailableError: there is none, or it is not an agent's.
     """
-    try:
-        parts = urlsplit(asked.url)
-        if parts.scheme != "http" or not parts.hostname:
-            raise UnavailableError(f'{asked.url}: expected an address like "http://raspberrypi.local:8080"')
-        connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=TIMEOUT_S)
-        try:
-            connection.request("GET", parts.path + path, headers=dict(asked.headers))
-            answer = connection.getresponse()
-            body = answer.read(LARGEST_ANSWER_BYTES)
-        finally:
-            connection.close()
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise UnavailableError(
-            f"no agent answers at {asked.url}: {reason}; is it running (systemctl status edge-agent), and is the port "
-            "http.port of config.json?"
-        ) from error
-    if answer.status == http.client.UNAUTHORIZED:
-        raise UnavailableError(f"{asked.url}: only users of http.users may read it; run this as root on that computer")
+    status, body = get(asked, path)
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.DecodeError as error:
         raise UnavailableError(
-            f"{asked.url}: what answers there is no agent of this version (HTTP {answer.status}); check http.port"
+            f"{asked.url}: what answers there is no agent of this version (HTTP {status}); check http.port"
         ) from error
 
 
