@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TextIO
-
-import msgspec
+from typing import TextIO
 
 from ..config import Config, ConfigFileError, load
 from ..config.load import read_document
-from ..config.newest import Newest, content_of, newest, redacted
+from ..config.newest import Newest, content_of, newest, pretty, redacted
 from ..errors import EdgeAgentError, ExitCode, UnavailableError
 from ..files import give, owner_of, write_private
 
@@ -59,16 +57,12 @@ def _preview(config_path: Path, new: Newest, out: TextIO) -> None:
     for line in _moves(new):
         print(f"//   {line}", file=out)
     print("//   the file as it is now is kept as a backup; comments stay only there", file=out)
-    print(_pretty(redacted(new.value)).decode(), end="", file=out)
+    print(pretty(redacted(new.value)).decode(), end="", file=out)
 
 
 def _moves(new: Newest) -> Iterator[str]:
     for path, secret in new.secrets.items():
         yield f"a secret (fingerprint {secret.fingerprint}) goes to {path}, mode 0600"
-
-
-def _pretty(value: Any) -> bytes:  # noqa: ANN401 - plain JSON
-    return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
 
 
 def _write(config_path: Path, state_dir: Path, config: Config, new: Newest, out: TextIO) -> None:
@@ -77,10 +71,10 @@ def _write(config_path: Path, state_dir: Path, config: Config, new: Newest, out:
     before = target.read_bytes()
     folder = config_path.absolute().parent
     _write_secrets(folder, new, owner_of(state_dir) if state_dir.is_dir() else owner_of(target))
-    _prove(folder, state_dir, config, _pretty(new.value))
+    _prove(folder, state_dir, config, pretty(new.value))
     backup = _backup_path(target)
     write_private(backup, before, owner=owner_of(target))
-    write_private(target, _pretty(new.value), mode=target.stat().st_mode & _PERMISSIONS, owner=owner_of(target))
+    write_private(target, pretty(new.value), mode=target.stat().st_mode & _PERMISSIONS, owner=owner_of(target))
     for line in _moves(new):
         print(f"// {line}", file=out)
     print(f"// {config_path} is written; the old one is {backup}", file=out)

@@ -88,7 +88,7 @@ def _machine(old: dict[str, Any], config: MachineConfig, folder: Path, secrets: 
     machine = config.machine
     reference = old.get("authentication_file_path")
     if config.key and config.dialect in INLINE_KEYS:
-        reference = _moved(config.key, f"{machine.id}.key", folder, secrets)
+        reference = file_for(config.key, f"{machine.id}.key", folder, secrets)
     name = {"custom_name": machine.name} if machine.name else {}
     rest = {key: item for key, item in old.items() if key not in _REWRITTEN}
     return {
@@ -129,18 +129,7 @@ def _user(old: dict[str, Any], section: str, folder: Path, secrets: dict[str, Se
         return old
     file = f"{section}-{slug(old['name']) or 'user'}.password"
     rest = {key: item for key, item in old.items() if key not in {"password", "password_file"}}
-    return rest | {"password_file": _moved(Secret(old["password"]), file, folder, secrets)}
-
-
-def _moved(secret: Secret, name: str, folder: Path, secrets: dict[str, Secret]) -> str:
-    """The file a secret moves to: never one that holds another secret already."""
-    stem, _, ending = name.rpartition(".")
-    path, number = f"secrets/{name}", 1
-    while secrets.get(path, secret) != secret or not _free_for(secret, folder / path):
-        number += 1
-        path = f"secrets/{stem}-{number}.{ending}"
-    secrets[path] = secret
-    return path
+    return rest | {"password_file": file_for(Secret(old["password"]), file, folder, secrets)}
 
 
 def _free_for(secret: Secret, file: Path) -> bool:
@@ -152,6 +141,29 @@ def _free_for(secret: Secret, file: Path) -> bool:
         return False
 
 
+def file_for(secret: Secret, name: str, folder: Path, secrets: dict[str, Secret]) -> str:
+    """The file a secret goes to, which is noted in ``secrets``: never one that holds another secret already.
+
+    Args:
+        secret: what it will hold.
+        name: the file's, with an ending, as it should be.
+        folder: of config.json.
+        secrets: those that are to be written, by path relative to ``folder``.
+    """
+    stem, _, ending = name.rpartition(".")
+    path, number = f"secrets/{name}", 1
+    while secrets.get(path, secret) != secret or not _free_for(secret, folder / path):
+        number += 1
+        path = f"secrets/{stem}-{number}.{ending}"
+    secrets[path] = secret
+    return path
+
+
 def content_of(secret: Secret) -> bytes:
     """What a secret's file holds."""
     return secret.reveal().encode() + b"\n"
+
+
+def pretty(value: Any) -> bytes:  # noqa: ANN401 - plain JSON
+    """The bytes of a file that we write."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
