@@ -14,12 +14,13 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import asdict
 
+from ...errors import Failure
 from ...items import ITEMS, DataItem, Value, heater_items, heaters, read
 from ...jobs import JobRun, Outcome
 from ...model import Choice, MachineState, MesStatus, Quality, StackLight
 from ...observation import AgentStatus, Observation
 from ...store import Store
-from .about import About
+from .about import About, NodeId, no_node_id
 
 
 class HeaterReport(Struct, frozen=True, kw_only=True):
@@ -44,8 +45,9 @@ class MachineReport(Struct, frozen=True, kw_only=True):
     """A machine at a glance.
 
     `state` is what it does, in one word; `state_text` the printer's own words; both are the last known ones while
-    `quality` is not `good`. `reason` says why it cannot be reached, or what its fault is, and what to do. `since` is
-    when the print began or ended, or when the machine last answered. `print` and `heaters` are there only while they
+    `quality` is not `good`. `reason` says why it cannot be reached, or what its fault is, and what to do; `failure` is
+    one word for why it cannot be reached, null while it can. `since` is when the print began or ended, or when the
+    machine last answered. `print` and `heaters` are there only while they
     can be trusted.
     """
 
@@ -65,18 +67,21 @@ class MachineReport(Struct, frozen=True, kw_only=True):
     location: str
     print: PrintReport | None
     heaters: dict[str, HeaterReport]
+    failure: Failure | None = None
 
 
 class ItemReport(Struct, frozen=True, kw_only=True):
     """A data item, as on the OPC UA endpoint. `value` is null unless `quality` is `good` or `uncertain`.
 
-    `time` is the source's: when the value was measured or told.
+    `time` is the source's: when the value was measured or told. `node_id` is the node that has the value, with its
+    namespace as a URI, since the index may be another elsewhere; empty where there is no endpoint.
     """
 
     value: str | bool | int | float | tuple[int, ...] | None
     unit: str | None
     quality: Quality
     time: datetime | None
+    node_id: str = ""
 
 
 class JobReport(Struct, frozen=True, kw_only=True):
@@ -102,10 +107,29 @@ class JobReport(Struct, frozen=True, kw_only=True):
 
 
 class MachineDetail(MachineReport, frozen=True, kw_only=True):
-    """A machine with all its data items, by their ids, and its last job."""
+    """A machine with all its data items, by their ids, and its last job. `node_id` is the machine's own node."""
 
     items: dict[str, ItemReport]
     job: JobReport | None
+    node_id: str = ""
+
+
+class CurveReport(Struct, frozen=True, kw_only=True):
+    """A heater's temperatures and set points, the oldest first. Null is a gap: nothing was to be trusted then."""
+
+    actual_celsius: tuple[float | None, ...]
+    target_celsius: tuple[float | None, ...]
+
+
+class CurvesReport(Struct, frozen=True, kw_only=True):
+    """A machine's heaters over the last hour: a value every `step_s`, the last one of `ends_at`.
+
+    Null if nothing has been sampled yet.
+    """
+
+    step_s: float
+    ends_at: datetime | None
+    heaters: dict[str, CurveReport]
 
 
 class MachineList(Struct, frozen=True, kw_only=True):
@@ -190,17 +214,24 @@ def machine_report(observation: Observation) -> MachineReport:
         mes_ids=machine.mes_ids,
         location=machine.identification.location or "",
         print=_print(observation) if usable else None,
-        heaters=_heaters(observation) if usable else {},
+        heaters=heater_reports(observation),
+        failure=observation.failure,
     )
 
 
-def machine_detail(observation: Observation) -> MachineDetail:
+def items_of(observation: Observation) -> tuple[DataItem, ...]:
+    """The data items of a machine, those of its heaters included."""
+    return (*ITEMS, *(row for heater in heaters(observation.snapshot) for row in heater_items(heater)))
+
+
+def machine_detail(observation: Observation, node_id: NodeId = no_node_id) -> MachineDetail:
     """One machine, all of it."""
-    rows = [*ITEMS, *(row for heater in heaters(observation.snapshot) for row in heater_items(heater))]
+    machine_id = observation.machine.id
     return MachineDetail(
         **asdict(machine_report(observation)),
-        items={item.id: _item(item, observation) for item in rows},
+        items={item.id: item_report(item, observation, node_id(machine_id, item)) for item in items_of(observation)},
         job=job_report(observation.run) if observation.run else None,
+        node_id=node_id(machine_id, None),
     )
 
 
@@ -290,8 +321,9 @@ def _later(at: datetime, seconds: float | None) -> datetime | None:
         return None
 
 
-def _heaters(observation: Observation) -> dict[str, HeaterReport]:
-    if observation.snapshot is None or not observation.temperature_quality.usable:
+def heater_reports(observation: Observation) -> dict[str, HeaterReport]:
+    """The heaters that a machine reports, as far as that can be trusted."""
+    if observation.snapshot is None or not observation.quality.usable or not observation.temperature_quality.usable:
         return {}
     if not observation.snapshot.state.connected:
         return {}
@@ -304,13 +336,15 @@ def _heaters(observation: Observation) -> dict[str, HeaterReport]:
     }
 
 
-def _item(item: DataItem, observation: Observation) -> ItemReport:
+def item_report(item: DataItem, observation: Observation, node_id: str = "") -> ItemReport:
+    """One data item as it is now."""
     reading = read(item, observation)
     return ItemReport(
         value=_plain(reading.value),
         unit=item.unit.symbol if item.unit else None,
         quality=reading.quality,
         time=reading.at,
+        node_id=node_id,
     )
 
 

@@ -48,6 +48,7 @@ DE = Words(
     left="noch {time}",
     ends_at="fertig um {time}",
     off="aus",
+    curve="{heater}, letzte Stunde: {low} bis {high} °C",
     last_state="zuletzt: {state}",
     began="begonnen um {time}",
     since="seit {time}",

@@ -48,6 +48,7 @@ EN = Words(
     left="{time} left",
     ends_at="ends at {time}",
     off="off",
+    curve="{heater}, last hour: {low} to {high} °C",
     last_state="last known: {state}",
     began="began at {time}",
     since="since {time}",

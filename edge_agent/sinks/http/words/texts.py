@@ -41,6 +41,7 @@ class Words(Struct, frozen=True, kw_only=True):
     left: str
     ends_at: str
     off: str
+    curve: str
     last_state: str
     began: str
     since: str
