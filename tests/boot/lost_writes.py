@@ -77,6 +77,7 @@ def _entries(file: BinaryIO) -> Iterator[_Write | None]:
             return
         if flags & _MARK:
             continue
+        assert not flags & _FUA, "a virtio disk has no writes that force their way"
         if flags & _FLUSH:
             yield None
         if not count:
@@ -87,8 +88,6 @@ def _entries(file: BinaryIO) -> Iterator[_Write | None]:
         yield _Write(at * sector, count * sector, None if zeros else place)
         if not zeros:
             place += count * sector
-        if flags & _FUA:
-            yield None
 
 
 def _apply(write: _Write, log: BinaryIO, target: BinaryIO) -> None:
