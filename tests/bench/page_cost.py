@@ -7,15 +7,23 @@ import asyncio
 import socket
 import tempfile
 import time
-import urllib.request
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
+from statistics import median
+
+import aiohttp
 
 from .processes import Memory, Started, cpu_s, first_read, python, started
 
 LIVE = "ns=13;s=printer-1/MesStatus"
 SETTLE_S = 10.0
+REST_S = 2.0
+AGAIN_S = 15.0
+PAGES = (0, 1, 20)
+"""How many are open at a time; 16 may listen to the events, the others ask every 15 s."""
+PATHS = ("/metrics", "/", "/machines/printer-1", "/agent", "/api/v1/machines", "/api/v1/agent")
+QUIET = aiohttp.ClientTimeout(total=None, sock_connect=10)
 
 
 def free_port() -> int:
@@ -25,35 +33,56 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def measure(server: Started, seconds: float, clients: Sequence[socket.socket] = ()) -> str:
-    """CPU over a while, in which the clients read what comes, then memory, as a table's cells."""
+async def measure(server: Started, seconds: float) -> str:
+    """CPU over a while, then memory, as a table's cells."""
     before, began = cpu_s(server.pid), time.monotonic()
-    while time.monotonic() - began < seconds:
-        time.sleep(0.1)
-        for client in clients:
-            read(client)
+    await asyncio.sleep(seconds)
     share = (cpu_s(server.pid) - before) / (time.monotonic() - began)
     memory = Memory.of(server.pid)
     return f"{memory.rss:.1f} | {memory.pss:.1f} | {memory.private_dirty:.1f} | {share * 100:.2f}"
 
 
-def read(client: socket.socket) -> None:
-    """All that has come."""
-    with suppress(BlockingIOError):
-        while client.recv(1 << 20):
-            pass
+async def open_page(client: aiohttp.ClientSession) -> None:
+    """What a browser asks for while the page is open: the events, and the page whenever there was one."""
+    changed = asyncio.Event()
+    listening: asyncio.Task[None] | None = None
+    try:
+        while True:
+            async with client.get("/") as answer:
+                await answer.read()
+            if listening is None or listening.done():
+                listening = asyncio.create_task(_listen(client, changed))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(changed.wait(), AGAIN_S)
+            await asyncio.sleep(REST_S)
+            changed.clear()
+    finally:
+        if listening is not None:
+            listening.cancel()
 
 
-def listen(port: int) -> socket.socket:
-    """A client of the events."""
-    client = socket.create_connection(("127.0.0.1", port))
-    client.sendall(b"GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
-    client.setblocking(False)
-    return client
+async def _listen(client: aiohttp.ClientSession, changed: asyncio.Event) -> None:
+    async with client.get("/api/v1/events") as answer:
+        if answer.status == 200:
+            async for _ in answer.content.iter_any():
+                changed.set()
 
 
-def rows(printers: int, seconds: float, folder: Path) -> Iterator[str]:
-    """Without the page, with it, read by Prometheus, and with as many open pages as there may be."""
+async def asked(server: Started, client: aiohttp.ClientSession, path: str, times: int) -> str:
+    """The cells of one path: wall time over one connection that is kept, and the server's own CPU."""
+    walls, size, before = [], 0, cpu_s(server.pid)
+    for _ in range(times):
+        began = time.perf_counter()
+        async with client.get(path) as answer:
+            answer.raise_for_status()
+            size = len(await answer.read())
+        walls.append((time.perf_counter() - began) * 1000)
+    cpu_ms = (cpu_s(server.pid) - before) / times * 1000
+    return f"{size / 1000:.0f} | {median(walls):.1f} ({min(walls):.1f} to {max(walls):.1f}) | {cpu_ms:.1f}"
+
+
+async def rows(printers: int, seconds: float, folder: Path) -> AsyncIterator[str]:
+    """Without the page, with it, asked for everything once, and with pages open."""
     for page, counts in ((False, False), (True, False), (False, True), (True, True)):  # the first starts compile
         port, http_port = free_port(), free_port()
         words: list[str | Path] = [
@@ -65,23 +94,37 @@ def rows(printers: int, seconds: float, folder: Path) -> Iterator[str]:
             folder / f"state-{page}",
         ]
         command = python("agent_twin", *words, *(["--http-port", str(http_port)] if page else []))
-        with ExitStack() as stack:
+        async with AsyncExitStack() as stack:
             server = stack.enter_context(started(command, port=port, log=folder / f"{page}.log"))
-            asyncio.run(first_read(server, LIVE))
+            await first_read(server, LIVE)
             if not counts:
                 continue
-            time.sleep(SETTLE_S)
-            yield f"| {'with the page, nobody looks' if page else 'without the page'} | {measure(server, seconds)} |"
+            await asyncio.sleep(SETTLE_S)
             if not page:
+                yield f"| without the page | {await measure(server, seconds)} |"
                 continue
-            for path in ("metrics", "", "api/v1/machines", "api/v1/agent"):
-                with urllib.request.urlopen(f"http://127.0.0.1:{http_port}/{path}") as answer:
-                    answer.read()
-            yield f"| after a request of each kind | {measure(server, seconds)} |"
-            clients: list[socket.socket] = []
-            for count in (1, 16):
-                clients += [stack.enter_context(listen(http_port)) for _ in range(count - len(clients))]
-                yield f"| {count} listening to the events | {measure(server, seconds, clients)} |"
+            url = f"http://127.0.0.1:{http_port}"
+            client = await stack.enter_async_context(
+                aiohttp.ClientSession(url, connector=aiohttp.TCPConnector(limit=0), timeout=QUIET)
+            )
+            opened: list[asyncio.Task[None]] = []
+            for count in PAGES:
+                opened += [asyncio.create_task(open_page(client)) for _ in range(count - len(opened))]
+                yield f"| with the page, {count} open | {await measure(server, seconds)} |"
+            for one in opened:
+                one.cancel()
+            await asyncio.wait(opened)
+            yield "\n| Answer | kB | wall, ms: median (least to most) | CPU, ms |\n|---|---|---|---|"
+            for path in PATHS:
+                yield f"| `{path}` | {await asked(server, client, path, 50)} |"
+
+
+async def show(printers: int, seconds: float) -> None:
+    """Print as it comes."""
+    print("| | RSS, MB | PSS, MB | private dirty, MB | CPU, % of a core |\n|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory(prefix="edge-agent-bench-") as name:
+        async for row in rows(printers, seconds, Path(name)):
+            print(row, flush=True)
 
 
 def main() -> None:
@@ -90,10 +133,7 @@ def main() -> None:
     parser.add_argument("--printers", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=20.0, help="for each row")
     options = parser.parse_args()
-    print("| | RSS, MB | PSS, MB | private dirty, MB | CPU, % of a core |\n|---|---|---|---|---|")
-    with tempfile.TemporaryDirectory(prefix="edge-agent-bench-") as name:
-        for row in rows(options.printers, options.seconds, Path(name)):
-            print(row, flush=True)
+    asyncio.run(show(options.printers, options.seconds))
 
 
 if __name__ == "__main__":
