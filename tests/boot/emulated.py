@@ -52,7 +52,7 @@ class Board:
         self.began = 0.0
 
     def __enter__(self) -> Self:
-        return self.boot()
+        return self if self._process is not None else self.boot()
 
     def __exit__(self, *_: object) -> None:
         self.close()
@@ -71,19 +71,20 @@ class Board:
         if self._machine.device_tree is not None:
             hardware += ["-dtb", card.inside(card.take(self._machine.device_tree))]
         self.began = time.monotonic()
-        self._process = subprocess.Popen(
-            within(
-                *("qemu-system-aarch64", "-netdev", f"user,id=net,restrict=on,{self._ways()}", *hardware, *self._more),
-                *("-display", "none", "-monitor", "stdio", "-no-reboot"),
-                *("-kernel", card.inside(card.take(kernel)), "-initrd", card.inside(card.take(initrd))),
-                *("-append", command_line(card.take("cmdline.txt").read_text(), self._machine)),
-            ),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=(card.folder / f"qemu-{self._boots}.log").open("wb"),
-            start_new_session=True,
-            env={**os.environ, "NATIVE": "yes"},
-        )
+        with (card.folder / f"qemu-{self._boots}.log").open("wb") as complaints:
+            self._process = subprocess.Popen(
+                within(
+                    *("qemu-system-aarch64", "-netdev", f"user,id=net,restrict=on,{self._ways()}"),
+                    *(*hardware, *self._more, "-display", "none", "-monitor", "stdio", "-no-reboot"),
+                    *("-kernel", card.inside(card.take(kernel)), "-initrd", card.inside(card.take(initrd))),
+                    *("-append", command_line(card.take("cmdline.txt").read_text(), self._machine)),
+                ),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=complaints,
+                start_new_session=True,
+                env={**os.environ, "NATIVE": "yes"},
+            )
         return self
 
     def _slot(self, *, log: bool) -> list[str]:
@@ -195,7 +196,7 @@ class Board:
         self.close()
         self._card.file.unlink()
         self._before.rename(self._card.file)
-        return fail(self._card.file, self._log, dice)
+        return fail(self._card.file, self._log, chance=dice.choice((0.0, 0.5, 1.0)), dice=dice)
 
     def close(self) -> None:
         """Stop it, whatever it does."""

@@ -38,13 +38,14 @@ class Loss:
     lost: int
 
 
-def fail(card: Path, log: Path, dice: random.Random) -> Loss:
+def fail(card: Path, log: Path, *, chance: float, dice: random.Random) -> Loss:
     """Make the card what it is after the power has failed.
 
     Args:
         card: as it was when the power came.
         log: of what was written since.
-        dice: which of the writes after the last flush are lost; each by a chance that is drawn first.
+        chance: of each write after the last flush to be lost.
+        dice: which are.
     """
     safe: list[_Write] = []
     late: list[_Write] = []
@@ -54,7 +55,6 @@ def fail(card: Path, log: Path, dice: random.Random) -> Loss:
                 safe, late = safe + late, []
             else:
                 late.append(write)
-        chance = dice.choice((0.0, 0.5, 1.0))
         kept = [write for write in late if dice.random() >= chance]
         dice.shuffle(kept)  # what nobody flushed has no order
         with card.open("r+b") as target:

@@ -15,17 +15,6 @@ FLUSH, DISCARD = 1, 4
 CHANCES = range(60)
 
 
-class Chance(random.Random):
-    """Chance, but for how much it takes."""
-
-    def __init__(self, seed: int, chance: float) -> None:
-        super().__init__(seed)
-        self._chance = chance
-
-    def choice(self, _: object) -> float:
-        return self._chance
-
-
 class Log:
     """What QEMU's blklogwrites writes."""
 
@@ -58,7 +47,7 @@ def after(card: Path, log: Log, chance: float, seed: int = 1) -> str:
     before = card.read_bytes()
     file = card.with_name("log")
     file.write_bytes(log.content)
-    fail(card, file, Chance(seed, chance))
+    fail(card, file, chance=chance, dice=random.Random(seed))
     found = card.read_bytes()
     card.write_bytes(before)
     letters = found[::SECTOR].decode().replace("\0", ".")
