@@ -58,12 +58,13 @@ class Admin:
 
     Args:
         folder: the state folder.
-        monotonic: seconds; the time for the first use begins when this is made.
+        monotonic: seconds, for all that has to do with this password; the time for the first use begins when this is
+            made.
     """
 
     def __init__(self, folder: Path, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._file = folder / FILE
-        self._monotonic = monotonic
+        self.monotonic = monotonic
         self._until = monotonic() + FIRST_USE_S
         self._seen: tuple[int, int, int] | None = None
         self._kept = ""
@@ -94,7 +95,7 @@ class Admin:
         Raises:
             UnavailableError: the file cannot be read.
         """
-        return 0.0 if self.proof else max(0.0, self._until - self._monotonic())
+        return 0.0 if self.proof else max(0.0, self._until - self.monotonic())
 
     def knows(self, password: Secret) -> bool:
         """Is it this one. Takes its time, the same for every answer: not for the event loop.

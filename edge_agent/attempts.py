@@ -55,7 +55,7 @@ class Attempts:
 
     def count(self, address: str, user: str | None) -> Count:
         """The count of a user (``None``: of all names that no user has) from an address."""
-        key = (_place(address), user)
+        key = (place(address), user)
         now = self._monotonic()
         found = self._counts.get(key)
         if found is None or (not found.waiting and now - found.last_at > FORGOTTEN_AFTER_S):
@@ -103,7 +103,8 @@ class Attempts:
             del self._counts[quiet]
 
 
-def _place(address: str) -> str:
+def place(address: str) -> str:
+    """What of an address its owner cannot change at will."""
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

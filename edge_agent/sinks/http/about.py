@@ -7,10 +7,12 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from ...admin import Admin
 from ...computer import Computer, Disk
 from ...health import Health
 from ...items import DataItem
 from ...journal import Journal
+from .setting_up import SetUp
 
 NodeId = Callable[[str, DataItem | None], str]
 """The node of a machine's item, or of the machine itself, by the machine's id: ``nsu=...;s=...``."""
@@ -80,7 +82,10 @@ class PastStart(Struct, frozen=True, kw_only=True):
 
 
 class About(Struct, frozen=True, kw_only=True):
-    """Where to ask what the store does not hold; what is left out is not told."""
+    """Where to ask what the store does not hold; what is left out is not told.
+
+    ``admin`` has the password of whoever changes something; without ``set_up`` there is nothing to change.
+    """
 
     endpoint: Callable[[], Endpoint]
     health: Health
@@ -92,6 +97,8 @@ class About(Struct, frozen=True, kw_only=True):
     restarts: Callable[[], tuple[PastStart, ...]] = tuple
     computer: Callable[[], Computer | None] = lambda: None
     disks: Callable[[], tuple[Disk, ...]] = tuple
+    admin: Admin | None = None
+    set_up: SetUp | None = None
 
     def complaints(self) -> list[str]:
         """Why the agent does not do its work now; empty when it does."""
