@@ -69,6 +69,9 @@ def parser() -> argparse.ArgumentParser:
     status.add_argument("--json", action="store_true", help="the same as JSON")
     status.add_argument("--url", metavar="URL", help="of its status page; default: this computer's, as in config.json")
 
+    doctor = commands.add_parser("doctor", parents=[files], help="look at everything around the agent; say what to do")
+    doctor.add_argument("--json", action="store_true", help="the same as JSON")
+
     commands.add_parser("schema", help="JSON Schema of config.json")
 
     credentials = commands.add_parser(
@@ -171,6 +174,18 @@ def _status(options: argparse.Namespace) -> ExitCode:
     )
 
 
+def _doctor(options: argparse.Namespace) -> ExitCode:
+    from .doctor import doctor  # noqa: PLC0415
+
+    return doctor(
+        config_path=options.config,
+        state_dir=options.state_dir,
+        default_config=options.config == CONFIG_PATH,
+        as_json=options.json,
+        out=sys.stdout,
+    )
+
+
 def _credentials(options: argparse.Namespace) -> ExitCode:
     from .credentials import credentials  # noqa: PLC0415
 
@@ -204,6 +219,7 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], ExitCode]] = {
     "migrate": _migrate,
     "demo": _demo,
     "status": _status,
+    "doctor": _doctor,
     "credentials": _credentials,
     "trust": _trust,
     "schema": _schema,

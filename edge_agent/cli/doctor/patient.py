@@ -1,0 +1,154 @@
+"""What all checks look at: files, configuration, unit, and whom to ask. Read once, before the checks begin."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from ...computer import Computer, computer
+from ...config import Config, ConfigFileError, Problem, load
+from ...errors import UnavailableError
+from ...sinks.http.options import HttpOptions
+from ...sinks.http.report import AgentReport
+from ..asking import get, this_computers
+from ..check import Probe
+from .commands import Ask, ask
+
+UNIT = "edge-agent.service"
+_PROPERTIES = (
+    *("LoadState", "ActiveState", "SubState", "UnitFileState", "Result", "StatusText", "NRestarts", "MainPID", "User"),
+    *("WatchdogUSec", "ExecMainStatus", "ActiveEnterTimestamp", "NeedDaemonReload", "MemoryCurrent", "MemoryHigh"),
+)
+_CREDENTIALS = Path("/run/credentials") / UNIT
+_ANSWER_S = 4.0
+
+
+class Reading(Struct, frozen=True, kw_only=True):
+    """config.json as it is now. ``config`` is ``None`` if it cannot be used; ``problems`` then has the errors.
+
+    ``missing``: it is not there.
+    """
+
+    config: Config | None = None
+    problems: tuple[Problem, ...] = ()
+    missing: bool = False
+
+
+class Patient(Struct, frozen=True, kw_only=True):
+    """What a check is given. ``unit`` is what systemd says of the agent's unit, empty without systemd.
+
+    ``agent`` is what the running agent says of itself, ``None`` if it does not answer, and ``silence`` why. ``probe``
+    asks one printer, ``ask`` a program of the system. ``default_config``: nobody has named the file, so it may be
+    missing.
+    """
+
+    config_path: Path
+    state_dir: Path
+    default_config: bool
+    reading: Reading
+    computer: Computer
+    unit: Mapping[str, str]
+    agent: AgentReport | None
+    silence: str
+    probe: Probe
+    ask: Ask
+    now: datetime
+    root: bool
+
+    @property
+    def secrets(self) -> list[str]:
+        """What must not be in a finding."""
+        config = self.reading.config
+        if config is None:
+            return []
+        found = [*(machine.key for machine in config.machines), *(user.password for user in config.opcua.users)]
+        found += [user.password for user in config.http.users]
+        return [secret.reveal() for secret in found if secret is not None]
+
+    @property
+    def runs(self) -> bool:
+        """The agent runs: its unit does, or it answers."""
+        return self.unit.get("ActiveState") in {"active", "activating", "reloading"} or self.agent is not None
+
+
+def admit(
+    *,
+    config_path: Path,
+    state_dir: Path,
+    default_config: bool,
+    probe: Probe,
+    ask: Ask = ask,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Patient:
+    """Read what all checks need; takes a few seconds where somebody does not answer."""
+    reading = read(config_path, state_dir)
+    agent, silence = _agent(reading.config.http if reading.config else HttpOptions())
+    return Patient(
+        config_path=config_path,
+        state_dir=state_dir,
+        default_config=default_config,
+        reading=reading,
+        computer=computer(),
+        unit=unit(ask),
+        agent=agent,
+        silence=silence,
+        probe=probe,
+        ask=ask,
+        now=now(),
+        root=os.geteuid() == 0,
+    )
+
+
+def read(config_path: Path, state_dir: Path) -> Reading:
+    """The configuration, or all that is wrong with it; nothing is written."""
+    try:
+        config_path.lstat()
+    except FileNotFoundError:
+        return Reading(missing=True)
+    except OSError:
+        pass  # load() knows the words for it
+    try:
+        with _credentials():
+            config = load(config_path, state_dir=state_dir, remember=False)
+    except ConfigFileError as error:
+        return Reading(problems=error.problems)
+    return Reading(config=config, problems=config.warnings)
+
+
+@contextmanager
+def _credentials() -> Iterator[None]:
+    """The keys that systemd shows to the agent alone, and to root: a key among them is not missing."""
+    added = "CREDENTIALS_DIRECTORY" not in os.environ and os.access(_CREDENTIALS, os.R_OK | os.X_OK)
+    if added:
+        os.environ["CREDENTIALS_DIRECTORY"] = str(_CREDENTIALS)
+    try:
+        yield
+    finally:
+        if added:
+            del os.environ["CREDENTIALS_DIRECTORY"]
+
+
+def unit(ask: Ask) -> dict[str, str]:
+    """What systemd says of the agent's unit; empty without systemd."""
+    said = ask("systemctl", "show", UNIT, "--no-pager", "--property", ",".join(_PROPERTIES))
+    if said is None or said.code:
+        return {}
+    return {key: value for key, _, value in (line.partition("=") for line in said.text.splitlines()) if value}
+
+
+def _agent(options: HttpOptions) -> tuple[AgentReport | None, str]:
+    """What the running agent says of itself, or why it says nothing."""
+    try:
+        status, body = get(this_computers(options), "/api/v1/agent", timeout_s=_ANSWER_S)
+    except UnavailableError as error:
+        return None, str(error)
+    try:
+        return msgspec.json.decode(body, type=AgentReport), ""
+    except msgspec.DecodeError:
+        return None, f"another program, or another version of the agent, answers at port {options.port} (HTTP {status})"
