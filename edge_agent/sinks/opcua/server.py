@@ -16,10 +16,12 @@ from asyncua import Server, ua
 from ... import __version__
 from ...errors import UnavailableError
 from ...health import Health, prove
+from ...items import DataItem
 from ...journal import Journal
 from ...store import Store
 from .access import Access
 from .objects.job_methods import JobMethods
+from .objects.machine import node_path
 from .objects.machine_type import MachineType
 from .objects.metadata import describe_namespaces
 from .objects.mirror import Mirror
@@ -30,10 +32,11 @@ from .sessions.door import Door
 from .sessions.inner import InnerServer
 from .space import structures
 from .space.address_space import AddressSpace
-from .space.namespaces import application_uri, namespaces
+from .space.namespaces import application_uri, machines_uri, namespaces
 from .space.nodeset import Nodeset
 from .status import server_object
 from .status.audit import Audit
+from .status.clients import Client, clients
 from .status.counts import Counts
 from .status.service_level import ServiceLevel
 from .transport.counted_buffer import bound_decoding
@@ -83,6 +86,7 @@ class OpcUaSink:
         self.settled = asyncio.Event()
         self.port = options.port
         self._ask_port: Callable[[], Awaitable[str]] | None = None
+        self._inner: InnerServer | None = None
 
     @property
     def url(self) -> str:
@@ -109,6 +113,21 @@ class OpcUaSink:
         """Everybody gets in, without password and encryption."""
         return self._options.anonymous
 
+    @property
+    def clients(self) -> tuple[Client, ...]:
+        """Who is logged in, the oldest first."""
+        return clients(self._inner) if self._inner is not None else ()
+
+    @property
+    def users(self) -> dict[str, frozenset[int] | None]:
+        """Who may log in by name, and the MES instances whose machines they see; ``None`` sees all."""
+        return self._access.users.sight()
+
+    def node_id(self, machine_id: str, item: DataItem | None) -> str:
+        """The node that has an item's value, without an item the machine's own; the namespace is named by its URI."""
+        path = f"{machine_id}/{node_path(item)}" if item is not None else machine_id
+        return f"nsu={machines_uri(self._device_uuid)};s={path}"
+
     async def prove(self) -> Never:
         """Ask our own ports, once they are open, whether they answer; `Health` hears of it."""
         await self.ready.wait()
@@ -134,6 +153,7 @@ class OpcUaSink:
         self.port = self._free_port()
         space, machine_type = await asyncio.to_thread(_load_models)
         inner = InnerServer(space, policies.Nobody(), limits=self._options.limits, names=self._access.users.names)
+        self._inner = inner
         mirror = Mirror(space, machine_type, inner.events)
         inner.served.mes_ids_of = mirror.mes_ids_of
         if self._journal is not None:

@@ -167,6 +167,11 @@ def _state_node(namespace: int, states: Mapping[int, int], choice: Choice) -> ua
     return wire.node_id(Key(namespace, states[choice]))
 
 
+def node_path(item: DataItem) -> str:
+    """The node below the machine that has an item's value; of a state machine, its name."""
+    return f"{item.id}/CurrentState" if item.id in _STATES else _path(item)
+
+
 def _path(item: DataItem) -> str:
     """Where an item is shown; most where their id says."""
     if item.id.startswith(_LIGHTS):

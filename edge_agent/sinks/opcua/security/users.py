@@ -106,6 +106,12 @@ class Users:
         unnamed = [ANONYMOUS] if options.anonymous else []
         return frozenset((*unnamed, *(user.name for user in options.users), *map(mes_user, options.mes_ids)))
 
+    def sight(self) -> dict[str, frozenset[int] | None]:
+        """Everybody who has a name, and the MES instances whose machines they see; ``None`` sees all."""
+        options = self._options()
+        seen: dict[str, frozenset[int] | None] = {mes_user(each): frozenset({each}) for each in sorted(options.mes_ids)}
+        return seen | {user.name: None for user in options.users}
+
     async def prepare(self) -> None:
         """Make the passwords of new MES instances.
 

@@ -15,7 +15,12 @@ def application_uri(device_uuid: str) -> str:
     return f"urn:edge-agent:{device_uuid}"
 
 
+def machines_uri(device_uuid: str) -> str:
+    """The namespace of the machines' nodes."""
+    return f"urn:edge-agent:{device_uuid}:machines"
+
+
 def namespaces(nodeset: Nodeset, device_uuid: str) -> list[str]:
     """All namespace URIs, by index."""
     first, *models = (header.uri for header in nodeset.headers)
-    return [first, application_uri(device_uuid), *models, TYPES_URI, f"urn:edge-agent:{device_uuid}:machines"]
+    return [first, application_uri(device_uuid), *models, TYPES_URI, machines_uri(device_uuid)]
