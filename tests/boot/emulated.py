@@ -156,18 +156,39 @@ class Board:
 
     def ask(self, script: str, *, within_s: float = 120.0) -> str:
         """What a script says that root runs on it; once the boot is complete."""
-        if self._line is None:
-            self._line = socket.socket(socket.AF_UNIX)
-            self._line.connect(str(self._card.folder / "line"))
-        self._line.settimeout(within_s)
-        self._line.sendall(base64.b64encode(script.encode()) + b"\n")
+        line = self.say(script)
+        line.settimeout(within_s)
         said = b""
         while not said.endswith(b"\n"):
-            said += self._line.recv(65536)
+            said += line.recv(65536)
         text, _, code = said.strip().partition(b".")
         answer = base64.b64decode(text).decode(errors="replace")
         assert code == b"0", f"{script}: {code.decode()}: {answer}"
         return answer
+
+    def say(self, script: str) -> socket.socket:
+        """Have root run a script, and do not wait for it."""
+        if self._line is None:
+            self._line = socket.socket(socket.AF_UNIX)
+            self._line.connect(str(self._card.folder / "line"))
+        self._line.sendall(base64.b64encode(script.encode()) + b"\n")
+        return self._line
+
+    def plug(self, stick: str) -> None:
+        """A stick into its USB socket, which it has by the option ``qemu-xhci,id=usb``."""
+        self._monitor(f"drive_add 0 if=none,id=stick,format=raw,file={stick}")
+        self._monitor("device_add usb-storage,bus=usb.0,drive=stick,id=stick")
+
+    def unplug(self) -> None:
+        """And out again."""
+        self._monitor("device_del stick")
+        time.sleep(2)
+
+    def _monitor(self, command: str) -> None:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{command}\n".encode())
+        self._process.stdin.flush()
 
     def report(self) -> dict[str, str]:
         """How the boot went, in parts; wait for it with `reported`."""
@@ -179,10 +200,7 @@ class Board:
 
     def power_off(self, *, within_s: float = 240.0) -> None:
         """Press the button, and wait until it is off."""
-        assert self._process is not None
-        assert self._process.stdin is not None
-        self._process.stdin.write(b"system_powerdown\n")
-        self._process.stdin.flush()
+        self._monitor("system_powerdown")
         self.wait_for_end(within_s=within_s)
 
     def wait_for_end(self, *, within_s: float) -> None:
