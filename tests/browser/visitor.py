@@ -94,6 +94,10 @@ class Visitor:
         """Wait until a person reads it there."""
         await expect(self.page.locator(selector)).to_contain_text(text, timeout=_WAIT_MS)
 
+    async def changes(self, selector: str, before: str) -> None:
+        """Wait until a person reads something else there."""
+        await expect(self.page.locator(selector)).not_to_have_text(before, timeout=_WAIT_MS, use_inner_text=True)
+
     async def too_wide(self) -> list[str]:
         """The elements that stick out to the right of the window, outermost first; empty as it should be."""
         found: list[str] = await self.page.evaluate(_TOO_WIDE)
