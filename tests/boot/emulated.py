@@ -209,12 +209,17 @@ class Board:
         self._process.wait(within_s)
         self.close()
 
-    def fail_power(self, dice: random.Random) -> Loss:
-        """Everything stops at once, and of what nobody had flushed some is lost. It was booted with ``may_fail``."""
+    def fail_power(self, dice: random.Random, *, at: float = 1.0) -> Loss:
+        """Everything stops, and of what nobody had flushed some is lost. It was booted with ``may_fail``.
+
+        Args:
+            dice: what is lost.
+            at: when it failed: 1.0 is now, 0.5 was when half of what it has written since it was booted was written.
+        """
         self.close()
         self._card.file.unlink()
         self._before.rename(self._card.file)
-        return fail(self._card.file, self._log, chance=dice.choice((0.0, 0.5, 1.0)), dice=dice)
+        return fail(self._card.file, self._log, chance=dice.choice((0.0, 0.5, 1.0)), dice=dice, at=at)
 
     def close(self) -> None:
         """Stop it, whatever it does."""

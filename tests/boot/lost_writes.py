@@ -38,7 +38,7 @@ class Loss:
     lost: int
 
 
-def fail(card: Path, log: Path, *, chance: float, dice: random.Random) -> Loss:
+def fail(card: Path, log: Path, *, chance: float, dice: random.Random, at: float = 1.0) -> Loss:
     """Make the card what it is after the power has failed.
 
     Args:
@@ -46,21 +46,19 @@ def fail(card: Path, log: Path, *, chance: float, dice: random.Random) -> Loss:
         log: of what was written since.
         chance: of each write after the last flush to be lost.
         dice: which are.
+        at: when it failed, as a part of all that was written: 0 at the first write, 1 at the last.
     """
-    safe: list[_Write] = []
-    late: list[_Write] = []
     with log.open("rb") as file:
-        for write in _entries(file):
-            if write is None:
-                safe, late = safe + late, []
-            else:
-                late.append(write)
+        entries = list(_entries(file))
+        entries = entries[: round(len(entries) * at)]
+        flushed = max((number for number, entry in enumerate(entries) if entry is None), default=-1)
+        safe = [entry for entry in entries[:flushed] if entry is not None]
+        late = [entry for entry in entries[flushed + 1 :] if entry is not None]
         kept = [write for write in late if dice.random() >= chance]
         dice.shuffle(kept)  # what nobody flushed has no order
         with card.open("r+b") as target:
             for write in (*safe, *kept):
                 _apply(write, file, target)
-            target.flush()
     return Loss(writes=len(safe) + len(late), after_flush=len(late), lost=len(late) - len(kept))
 
 

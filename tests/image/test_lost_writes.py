@@ -43,11 +43,11 @@ def card(tmp_path: Path) -> Path:
     return file
 
 
-def after(card: Path, log: Log, chance: float, seed: int = 1) -> str:
+def after(card: Path, log: Log, chance: float, seed: int = 1, at: float = 1.0) -> str:
     before = card.read_bytes()
     file = card.with_name("log")
     file.write_bytes(log.content)
-    fail(card, file, chance=chance, dice=random.Random(seed))
+    fail(card, file, chance=chance, dice=random.Random(seed), at=at)
     found = card.read_bytes()
     card.write_bytes(before)
     letters = found[::SECTOR].decode().replace("\0", ".")
@@ -72,6 +72,18 @@ def test_what_nobody_flushed_has_no_order(card: Path) -> None:
     log.write(0, "a")
     log.write(0, "b")
     assert {after(card, log, 0.0, seed) for seed in CHANCES} == {"a-------", "b-------"}
+
+
+def test_a_cut_may_be_earlier(card: Path) -> None:
+    log = Log()
+    log.write(0, "a")
+    log.flush()
+    log.write(1, "b")
+    log.flush()
+    assert after(card, log, 1.0, at=0.5) == "a-------"
+    assert after(card, log, 0.0, at=0.75) == "ab------"
+    assert after(card, log, 1.0, at=0.75) == "a-------"
+    assert after(card, log, 0.0, at=0.0) == "--------"
 
 
 def test_discarded_sectors_are_empty(card: Path) -> None:
