@@ -17,8 +17,9 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from . import __version__
-from .config import Config, ConfigFileError
+from . import __version__, told
+from .computer import computer
+from .config import Config, ConfigFileError, Problem
 from .errors import EdgeAgentError, UnavailableError
 from .files import write_private
 from .freeze import Freeze
@@ -29,7 +30,7 @@ from .observation import AgentStatus
 from .restarts import LastWords
 from .session import open_session
 from .sinks import Sink
-from .sinks.http.about import About, Endpoint
+from .sinks.http.about import About
 from .sinks.opcua.options import OPEN_TO_ALL
 from .sinks.opcua.server import OpcUaSink
 from .store import Store
@@ -89,6 +90,7 @@ class Agent:
         self._now = now
         self._dice = dice or random.Random()  # noqa: S311 - jitter, not cryptography
         self._refused_files: tuple[Path, ...] = ()
+        self._refused_for: tuple[Problem, ...] = ()
         self._reload_wanted = asyncio.Event()
         self._page_trouble: Callable[[], str] = str
         self.stopped_by = ""
@@ -156,7 +158,7 @@ class Agent:
                 dice=self._dice,
                 device_uuid=identity,
             )
-            about = About(endpoint=lambda: _endpoint(opcua), health=health, journal=journal)
+            about = self._about(opcua, health=health, journal=journal)
             for sink in (opcua, *self._page(about), *self._extra_sinks):
                 tasks.create_task(sink.run(self.store), name=type(sink).__name__)
             polled = asyncio.Event()
@@ -205,6 +207,7 @@ class Agent:
             config = self._load()
         except ConfigFileError as error:
             self._refused_files = error.watched_files  # a secret file that is still missing heals it when it comes
+            self._refused_for = error.problems
             log.error("the new configuration is refused, the old one stays in force:\n%s", error)  # noqa: TRY400 - the text says it all
             self._publish_status(f"refused: {str(error).splitlines()[0]}", opcua)
             return
@@ -214,11 +217,26 @@ class Agent:
             log.warning("a change under opcua other than of its users takes effect after a restart")
         if not config.http.same_listener(self._config.http):
             log.warning("a change of http.port, http.bind or http.enabled takes effect after a restart")
-        self._config, self._refused_files = config, ()
+        self._config, self._refused_files, self._refused_for = config, (), ()
         await opcua.apply(config.opcua)
         await machines.apply(config)
         log.info("configuration reloaded: %d machines", len(config.machines))
         self._publish_status(f"{config.in_words}, reloaded", opcua)
+
+    def _about(self, opcua: OpcUaSink, *, health: Health, journal: Journal) -> About:
+        """Where the status page asks for what the store does not hold."""
+        return About(
+            endpoint=lambda: told.endpoint(opcua),
+            health=health,
+            journal=journal,
+            node_id=opcua.node_id,
+            mes_users=lambda: told.mes_users(opcua),
+            sessions=lambda: told.sessions(opcua),
+            config_problems=lambda: told.config_problems(self._config.warnings, self._refused_for),
+            starts=lambda: told.starts(self._last_words),
+            computer=computer,
+            disks=told.disks(self._state_dir, Path("/")),
+        )
 
     def _page(self, about: About) -> list[Sink]:
         """The status page, where it is wanted; what it needs is not imported otherwise."""
@@ -255,18 +273,6 @@ class Agent:
             doing = self._config.in_words
         trouble = self._page_trouble()
         return f"{doing}, {endpoint}{warning}" + (f"; {trouble}" if trouble else "")
-
-
-def _endpoint(opcua: OpcUaSink) -> Endpoint:
-    """What the endpoint tells the status page of itself."""
-    return Endpoint(
-        urls=opcua.urls,
-        hostname=opcua.hostname,
-        waits_for="" if opcua.ready.is_set() else "it is still starting, or the clock has to be set first",
-        fingerprint=opcua.fingerprint,
-        anonymous=opcua.open_to_all,
-        warning=OPEN_TO_ALL if opcua.open_to_all else "",
-    )
 
 
 @asynccontextmanager

@@ -14,7 +14,8 @@ import os
 import re
 import threading
 import traceback
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 WORDS_FILE = "last-words.json"
 END_FILE = "last-end"
 _LONGEST = 300
+KEEP_STARTS = 20
 _CRASHING = {"ABRT", "SEGV", "BUS", "ILL", "FPE", "SYS", "TRAP"}
 # Keys, tokens, digests: nothing that a person would call something else than "a long row of letters and digits".
 _KEY_LIKE = re.compile(r"(?=[\w+=-]*\d)[\w+=-]{16,}")
@@ -54,11 +56,19 @@ class Cause(enum.StrEnum):
 _OF_EXIT_CODE = {ExitCode.CONFIG: Cause.CONFIGURATION, ExitCode.UNAVAILABLE: Cause.UNAVAILABLE}
 
 
+class Start(Struct, frozen=True):
+    """A start, and why it was one, for everybody. ``at`` is by the clock of that moment, which may have been wrong."""
+
+    at: datetime
+    reason: str
+
+
 class Words(Struct, frozen=True, kw_only=True):
     """What a run says of itself.
 
     ``end`` is ``None`` while it runs: found so at a start, it was killed. ``late`` says which part made no progress
-    when it last spoke, ``late_for_everybody`` the same without naming a machine. ``restart`` is why this run began.
+    when it last spoke, ``late_for_everybody`` the same without naming a machine. ``restart`` is why this run began;
+    ``starts`` are this one and those before, the newest first.
     """
 
     version: str
@@ -69,6 +79,7 @@ class Words(Struct, frozen=True, kw_only=True):
     text: str = ""
     late: str = ""
     late_for_everybody: str = ""
+    starts: tuple[Start, ...] = ()
 
 
 class End(Struct, frozen=True):
@@ -174,9 +185,18 @@ class LastWords:
 
     Attributes:
         restart: why this run began.
+        starts: this one and the last ones before, the newest first.
     """
 
-    def __init__(self, state_dir: Path, *, version: str, boot_id: str | None = None, frozen: str = "") -> None:
+    def __init__(
+        self,
+        state_dir: Path,
+        *,
+        version: str,
+        boot_id: str | None = None,
+        frozen: str = "",
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._path = state_dir / WORDS_FILE
         self._lock = threading.Lock()
         boot_id = _boot_id() if boot_id is None else boot_id
@@ -184,7 +204,11 @@ class LastWords:
         self.restart = why(before, end, version=version, boot_id=boot_id, frozen=frozen)
         with contextlib.suppress(OSError):
             (state_dir / END_FILE).unlink(missing_ok=True)  # made durable by what is written next
-        self._words = Words(version=version, boot_id=boot_id, pid=os.getpid(), restart=str(self.restart))
+        earlier = before.starts if before is not None else ()
+        self.starts = (Start(now(), self.restart.told), *earlier[: KEEP_STARTS - 1])
+        self._words = Words(
+            version=version, boot_id=boot_id, pid=os.getpid(), restart=str(self.restart), starts=self.starts
+        )
         self._write()
 
     def late(self, text: str, for_everybody: str) -> None:

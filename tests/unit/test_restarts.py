@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from edge_agent.errors import ConfigError, UnavailableError
-from edge_agent.restarts import END_FILE, WORDS_FILE, LastWords, last_line
+from edge_agent.restarts import END_FILE, KEEP_STARTS, WORDS_FILE, LastWords, last_line
 
 KEY = "0123456789ABCDEF0123456789ABCDEF"
 
@@ -195,3 +197,20 @@ def test_no_secret_is_in_the_last_line(text: str, shown: str) -> None:
 
 def test_a_last_line_is_not_longer_than_a_status_can_be() -> None:
     assert len(last_line(ValueError("no " * 10_000))) < 400
+
+
+def test_the_last_starts_are_kept_the_newest_first(tmp_path: Path) -> None:
+    at = datetime(2026, 3, 4, tzinfo=UTC)
+    for number in range(KEEP_STARTS + 3):
+        words = LastWords(tmp_path, version="1.0", boot_id="boot 1", now=partial(at.__add__, timedelta(hours=number)))
+        words.late("poller of a made no progress", "a poller made no progress")
+    assert len(words.starts) == KEEP_STARTS
+    assert words.starts[0].at == at + timedelta(hours=KEEP_STARTS + 2)
+    assert words.starts[1].at == at + timedelta(hours=KEEP_STARTS + 1)
+    assert words.starts[0].reason == "watchdog: a poller made no progress"  # and names no machine
+    assert run(tmp_path).starts[1] == words.starts[0]
+
+
+def test_words_of_a_version_that_kept_no_starts_are_read(tmp_path: Path) -> None:
+    (tmp_path / WORDS_FILE).write_text('{"version": "1.0", "boot_id": "boot 1", "pid": 1, "end": "operator"}')
+    assert [start.reason for start in run(tmp_path).starts] == ["operator: "]

@@ -94,7 +94,7 @@ class About(Struct, frozen=True, kw_only=True):
     mes_users: Callable[[], tuple[MesUser, ...]] = tuple
     sessions: Callable[[], tuple[OpcUaSession, ...]] = tuple
     config_problems: Callable[[], tuple[ConfigProblem, ...]] = tuple
-    restarts: Callable[[], tuple[PastStart, ...]] = tuple
+    starts: Callable[[], tuple[PastStart, ...]] = tuple
     computer: Callable[[], Computer | None] = lambda: None
     disks: Callable[[], tuple[Disk, ...]] = tuple
     admin: Admin | None = None

@@ -168,5 +168,7 @@ def test_without_a_page_none_of_it_is_loaded(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True)
     loaded = done.stdout.strip().strip("[]").replace("'", "").split(", ")
     rooms = [name for name in loaded if name.startswith("edge_agent")]
-    assert rooms == ["edge_agent.sinks.http", "edge_agent.sinks.http.about", "edge_agent.sinks.http.options"]
+    assert rooms == ["edge_agent.sinks.http"] + [
+        f"edge_agent.sinks.http.{room}" for room in ("about", "options", "setting_up")
+    ]
     assert "aiohttp.web" not in loaded
