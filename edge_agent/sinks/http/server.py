@@ -70,6 +70,7 @@ class HttpSink:
         finally:
             self._about.health.forget(PART)
             await listener.close()
+            site.desk.close()
 
     async def _open(self, listener: Listener) -> None:
         options = self._options()

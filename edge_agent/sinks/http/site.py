@@ -1,4 +1,4 @@
-"""What is answered to which path, and to whom. Everything is told, nothing is taken: GET and HEAD only."""
+"""What is answered to which path, and to whom. Nothing is taken but the forms of `desk`: else GET and HEAD only."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from ...store import Store
 from . import metrics, stream
 from .about import About
 from .answers import API, HEADERS, JSON, TEXT, answer, json_answer, page_answer, refuse
+from .desk import Desk
+from .door import HOME
 from .guard import is_ours, may_read
 from .library import web
 from .listener import Deadline
@@ -29,6 +31,7 @@ from .report import (
     machine_detail,
     machine_report,
 )
+from .visit import see
 from .words import words_for
 
 log = logging.getLogger(__name__)
@@ -66,9 +69,10 @@ class Site:
         self._options = options
         self._now = now
         self._faults: set[tuple[str, str]] = set()
+        self.desk = Desk(about)
         self.streams = stream.Streams(store, agent=self._agent, pace=pace)
         self._routes: Mapping[str, Route] = {
-            "/": self._page,
+            "/": self._home,
             "/metrics": self._metrics,
             f"{API}machines": self._machines,
             f"{API}agent": lambda _: json_answer(self._agent()),
@@ -85,7 +89,7 @@ class Site:
         if request.path == f"{API}events":
             return await self._events(request, deadline)
         try:
-            return await self._routed(request)
+            return await (self.desk.answer(request, deadline) if self.desk.has(request.path) else self._routed(request))
         except Exception as error:  # a bug costs one answer, and not the connection
             kind = (request.path, type(error).__name__)
             if kind not in self._faults:
@@ -95,8 +99,10 @@ class Site:
 
     async def _refusal(self, request: web.BaseRequest) -> web.Response | None:
         """Why somebody gets no answer, or the one answer that everybody gets."""
-        if request.method not in {"GET", "HEAD"}:
-            return refuse(request, 405, "nothing can be changed here: only GET and HEAD", Allow="GET, HEAD")
+        allowed = ("GET", "HEAD", "POST") if self.desk.has(request.path) else ("GET", "HEAD")
+        if request.method not in allowed:
+            why = f"nothing can be changed here by other means than {' and '.join(allowed)}"
+            return refuse(request, 405, why, Allow=", ".join(allowed))
         options = self._options()
         names = {*options.hostnames, self._about.endpoint().hostname.lower()}
         if not is_ours(request.headers.get("Host", ""), names):
@@ -135,6 +141,14 @@ class Site:
 
     def _agent(self) -> AgentReport:
         return agent_report(self._store, self._about, now=self._now())
+
+    async def _home(self, request: web.BaseRequest) -> web.Response:
+        """The page; for a person who comes without a configuration there is yet the guide."""
+        set_up = self._about.set_up
+        person = "text/html" in request.headers.get("Accept", "") and not request.query
+        if set_up is not None and person and not self._store.observations() and not (await set_up.written()).exists:
+            return see(HOME)
+        return self._page(request)
 
     def _page(self, request: web.BaseRequest) -> web.Response:
         words = words_for(request.headers.get("Accept-Language", ""))
