@@ -40,6 +40,19 @@ VIRT = Machine(
     tty="ttyAMA0",
     may_be_asked=True,
 )
+INSTRUCTIONS_PER_S = 500e6
+"""Of `COUNTED`: a core of a Raspberry Pi 3 does more, one of a Pi 4 three times as many."""
+# One core that does exactly so many, in a time of its own that passes by instructions, and is skipped while it waits: how
+# fast this computer is, and what else it does, does not matter.
+COUNTED = Machine(
+    hardware=(
+        *("-M", "virt", "-cpu", "cortex-a72", "-smp", "1", "-m", "1024", "-icount", "shift=1,sleep=off"),
+        *("-device", "virtio-net-pci,netdev=net,romfile="),
+    ),
+    tty="ttyAMA0",
+    command_line="systemd.watchdog_sec=0",
+    may_be_asked=True,
+)
 # Without an address of a board's maker its Ethernet would be usb0. The watchdog is left alone: QEMU's resets the board
 # as soon as it is armed.
 RASPI3B = Machine(
@@ -74,6 +87,9 @@ echo "=== errors"; journalctl --boot --no-pager --output cat --priority err
 echo "=== memory"; free --mebi
 echo "=== watchdog"; journalctl --boot --no-pager --output cat --unit edge-agent-watchdog.service
 for name in state timeout; do cat /sys/class/watchdog/watchdog0/$name; done
+echo "=== ready at microseconds"
+systemctl show --value --property ActiveEnterTimestampMonotonic edge-agent.service
+echo "=== processor"; head -n 1 /proc/stat; getconf CLK_TCK
 echo "=== times"; systemd-analyze; systemd-analyze blame --no-pager | head -n 25
 echo "=== identity"; cat /etc/machine-id; uname -n; cat /var/lib/edge-agent/device-uuid
 for key in /etc/ssh/ssh_host_*.pub; do cat $key; done
