@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 from msgspec.structs import replace
 
+from edge_agent.admin import Admin
 from edge_agent.health import Health
 from edge_agent.journal import Journal
 from edge_agent.model import Machine
@@ -19,6 +21,7 @@ from edge_agent.sinks.http.about import About, Endpoint
 from edge_agent.sinks.http.listener import Limits
 from edge_agent.sinks.http.options import HttpOptions
 from edge_agent.sinks.http.server import HttpSink
+from edge_agent.sinks.http.setting_up import SetUp
 from edge_agent.sinks.http.stream import Pace
 from edge_agent.store import Store
 from tests.observations import MACHINE, observation
@@ -33,7 +36,13 @@ class Bench:
     """What a test may change at any time, and the sink that must follow."""
 
     def __init__(
-        self, *, journal: Journal | None = None, pace: Pace | None = None, limits: Limits | None = None
+        self,
+        *,
+        journal: Journal | None = None,
+        pace: Pace | None = None,
+        limits: Limits | None = None,
+        state_dir: Path | None = None,
+        set_up: SetUp | None = None,
     ) -> None:
         self.store = Store()
         self.store.publish_agent(STATUS)
@@ -41,7 +50,10 @@ class Bench:
         self.health = Health(monotonic=lambda: self.seconds)
         self.endpoint = ENDPOINT
         self.options = HttpOptions(port=0, bind="127.0.0.1")
-        self.about = About(endpoint=lambda: self.endpoint, health=self.health, journal=journal)
+        self.admin = Admin(state_dir, monotonic=lambda: self.seconds) if state_dir is not None else None
+        self.about = About(
+            endpoint=lambda: self.endpoint, health=self.health, journal=journal, admin=self.admin, set_up=set_up
+        )
         self.sink = HttpSink(lambda: self.options, about=self.about, now=lambda: NOW, limits=limits, pace=pace)
 
     @property
