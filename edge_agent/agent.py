@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from . import __version__, told
+from .admin import Admin
 from .computer import computer
 from .config import Config, ConfigFileError, Problem
 from .errors import EdgeAgentError, UnavailableError
@@ -236,6 +237,7 @@ class Agent:
             starts=lambda: told.starts(self._last_words),
             computer=computer,
             disks=told.disks(self._state_dir, Path("/")),
+            admin=Admin(self._state_dir),
         )
 
     def _page(self, about: About) -> list[Sink]:

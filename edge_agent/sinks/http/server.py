@@ -62,6 +62,8 @@ class HttpSink:
         heartbeat = self._about.health.register(PART, deadline_s=_DEADLINE_S)
         try:
             log.info("status page: http://%s:%d/", socket.gethostname(), self.port)
+            if notice := site.desk.notice():
+                log.info("%s", notice)
             self.ready.set()
             while True:
                 if listener.is_open:
