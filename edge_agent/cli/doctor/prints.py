@@ -97,8 +97,6 @@ def prints(patient: Patient) -> Iterator[Finding]:
         )
     else:
         yield ok(f"whole, {runs} print{'' if runs == 1 else 's'}")
-    aside = sorted(
-        path.name for path in patient.state_dir.glob(_SET_ASIDE) if path.suffix not in {".db-wal", ".db-shm"}
-    )
+    aside = [path.name for path in sorted(patient.state_dir.glob(_SET_ASIDE)) if path.name[-4:] not in {"-wal", "-shm"}]
     if aside:
         yield unseen(f"damaged ones were set aside: {', '.join(aside[-3:])}", "delete them when nobody needs them")
