@@ -46,9 +46,9 @@ class MachineReport(Struct, frozen=True, kw_only=True):
 
     `state` is what it does, in one word; `state_text` the printer's own words; both are the last known ones while
     `quality` is not `good`. `reason` says why it cannot be reached, or what its fault is, and what to do; `failure` is
-    one word for why it cannot be reached, null while it can. `since` is when the print began or ended, or when the
-    machine last answered. `print` and `heaters` are there only while they
-    can be trusted.
+    one word for why it cannot be reached, null while it can. `url` is where it is asked; it has no credentials in it.
+    `since` is when the print began or ended, or when the machine last answered. `print` and `heaters` are there only
+    while they can be trusted.
     """
 
     id: str
@@ -68,6 +68,7 @@ class MachineReport(Struct, frozen=True, kw_only=True):
     print: PrintReport | None
     heaters: dict[str, HeaterReport]
     failure: Failure | None = None
+    url: str = ""
 
 
 class ItemReport(Struct, frozen=True, kw_only=True):
@@ -216,6 +217,7 @@ def machine_report(observation: Observation) -> MachineReport:
         print=_print(observation) if usable else None,
         heaters=heater_reports(observation),
         failure=observation.failure,
+        url=machine.url,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -11,10 +12,15 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from edge_agent.errors import Failure
+from edge_agent.items import ITEMS
+from edge_agent.jobs import Outcome
 from edge_agent.model import Job, MachineState, Quality, Temperature
 from edge_agent.observation import Observation
 from edge_agent.sinks.http import site
-from edge_agent.sinks.http.page import duration, page
+from edge_agent.sinks.http.filters import Group
+from edge_agent.sinks.http.html import duration
+from edge_agent.sinks.http.page import page
 from edge_agent.sinks.http.report import AgentReport, agent_report, machine_report
 from edge_agent.sinks.http.words import DE, EN, Words, words_for
 from tests.observations import PRINTING, observation
@@ -23,7 +29,7 @@ from .bench import FINGERPRINT, NOW, Bench, machine, observed
 
 ASSETS = Path(site.__file__).with_name("assets")
 EVIL = "<script>alert(1)</script>\"' onload=x &amp; \u202e"
-_VOID = {"meta", "link", "br"}
+_VOID = {"meta", "link", "br", "input"}
 
 
 class Reader(HTMLParser):
@@ -72,7 +78,7 @@ def test_a_print_is_told_in_words() -> None:
         PRINTING, job=job, temperatures={"tool0": Temperature(209.6, 210.0), "bed": Temperature(22.0, 0.0)}
     )
     reader = shown(observation(snapshot=snapshot))
-    assert "Mark One printing" in reader.text
+    assert "Mark One ▶ printing" in reader.text
     assert "gear.gcode" in reader.text
     assert "41 % · 3 h 3 min left · ends at" in reader.text
     assert "tool0 210 / 210 °C bed 22 °C / off" in reader.text
@@ -162,15 +168,43 @@ def test_fifty_machines_are_less_than_sixty_kilobytes_with_everything() -> None:
 @pytest.mark.parametrize("words", [EN, DE], ids=lambda words: words.language)
 def test_every_state_has_a_word_in_every_language(words: Words) -> None:
     assert set(words.states) == set(MachineState)
-    assert set(words.qualities) == {Quality.WAITING, Quality.NO_COMMUNICATION, Quality.ACCESS_DENIED}
-    assert all(msgspec.structs.asdict(words).values())
+    assert set(words.qualities) == set(Quality)
+    assert set(words.remedies) == set(Failure)
+    assert set(words.groups) == set(Group)
+    assert set(words.machine.outcomes) == set(Outcome)
+    assert set(words.machine.groups) == {item.id.partition("/")[0] for item in ITEMS} - {"MesIds"}
+    assert words.machine.sentences.keys() == ({item.id for item in ITEMS} if words is DE else set())
 
 
-def test_both_languages_have_the_same_places_to_fill_in() -> None:
-    german = msgspec.structs.asdict(DE)
-    for name, text in msgspec.structs.asdict(EN).items():
-        if isinstance(text, str):
-            assert set(re.findall(r"{\w+}", text)) == set(re.findall(r"{\w+}", german[name])), name
+def texts(words: object, name: str = "") -> dict[str, str]:
+    """Every text by its place."""
+    if isinstance(words, str):
+        return {name: words}
+    if isinstance(words, msgspec.Struct):
+        words = msgspec.structs.asdict(words)
+    assert isinstance(words, Mapping)
+    found: dict[str, str] = {}
+    for key, value in words.items():
+        if key != "sentences":  # of those there are none in English: the items have their own
+            found |= texts(value, f"{name}.{key}")
+    return found
+
+
+def test_both_languages_have_the_same_texts_with_the_same_places_to_fill_in() -> None:
+    english, german = texts(EN), texts(DE)
+    assert english.keys() == german.keys()
+    assert all(english.values())
+    assert all(german.values())
+    for name, text in english.items():
+        assert set(re.findall(r"{\w+}", text)) == set(re.findall(r"{\w+}", german[name])), name
+
+
+def test_every_remedy_is_one_sentence_that_names_the_host() -> None:
+    for words in (EN, DE):
+        for failure, text in words.remedies.items():
+            assert text.count("{host}") == 1, failure
+            assert text.endswith("."), failure
+            assert not re.search(r"[.!?] ", text), failure
 
 
 @pytest.mark.parametrize(

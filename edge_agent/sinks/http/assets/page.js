@@ -25,6 +25,8 @@
 
   const exchange = (old, fresh) => {
     if (!old || !fresh || shown.get(fresh.id) === fresh.outerHTML) return;
+    const selection = getSelection();
+    if (!selection.isCollapsed && old.contains(selection.anchorNode)) return; // somebody is about to copy it
     shown.set(fresh.id, fresh.outerHTML);
     inLocalTime(fresh);
     const active = old.contains(document.activeElement) ? document.activeElement : null;
@@ -59,10 +61,8 @@
         cache: "no-store",
         signal: AbortSignal.timeout(10000),
       });
-      if (answer.ok && !answer.redirected) {
-        show(new DOMParser().parseFromString(await answer.text(), "text/html"));
-        answered = true;
-      }
+      answered = answer.ok;
+      if (answered && !answer.redirected) show(new DOMParser().parseFromString(await answer.text(), "text/html"));
     } catch {
       // told below
     }

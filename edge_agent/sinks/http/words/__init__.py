@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from .de import DE
 from .en import EN
-from .texts import FrameWords, Words
+from .texts import AgentWords, FrameWords, MachineWords, Words
 
-__all__ = ["DE", "EN", "FrameWords", "Words", "words_for"]
+__all__ = ["DE", "EN", "AgentWords", "FrameWords", "MachineWords", "Words", "words_for"]
 
 
 def words_for(accept_language: str) -> Words:
