@@ -71,11 +71,12 @@ def _path(
     if unknown:
         responses["404"] = _json("Refusal", "There is no such machine.")
     if wrong:
-        responses["400"] = _json("Refusal", "A parameter is not what it should be.")
-    told: dict[str, Any] = {"operationId": operation, "summary": summary, "responses": responses}
+        told = _json("Refusal", "A parameter is not what it should be; as plain text: the request's head is too long.")
+        responses["400"] = {**told, "content": {**told["content"], **responses["400"]["content"]}}
+    get: dict[str, Any] = {"operationId": operation, "summary": summary, "responses": responses}
     if parameters:
-        told["parameters"] = list(parameters)
-    return {"get": told}
+        get["parameters"] = list(parameters)
+    return {"get": get}
 
 
 def _other(operation: str, summary: str, kind: str, schema: dict[str, Any]) -> dict[str, Any]:
@@ -106,6 +107,7 @@ def _text(description: str) -> dict[str, Any]:
 
 def _refused() -> dict[str, Any]:
     return {
+        "400": _text("No request that can be answered; its head may be too long."),
         "401": _text("Only for users of http.users."),
         "421": _text("The request's Host is no name of this computer; see http.hostnames."),
     }
