@@ -77,7 +77,9 @@ def parser() -> argparse.ArgumentParser:
     credentials = commands.add_parser(
         "credentials", parents=[files], help="the OPC UA users of the MES instances and their passwords"
     )
-    credentials.add_argument("--rotate", metavar="USER", help="make a new password for this user")
+    new = credentials.add_mutually_exclusive_group()
+    new.add_argument("--rotate", metavar="USER", help="make a new password for this user")
+    new.add_argument("--admin", action="store_true", help="make a new password for changes on the status page")
     credentials.add_argument("--json", action="store_true", help="the same as JSON")
     _add_trust(commands.add_parser("trust", help="which OPC UA clients' certificates are trusted"))
     return top
@@ -193,6 +195,7 @@ def _credentials(options: argparse.Namespace) -> ExitCode:
         config_path=options.config,
         state_dir=options.state_dir,
         rotate=options.rotate,
+        admin=options.admin,
         as_json=options.json,
         out=sys.stdout,
     )

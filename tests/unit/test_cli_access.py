@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 
 from edge_agent import RELEASED
+from edge_agent.admin import Admin
 from edge_agent.cli import main
 from edge_agent.errors import ExitCode
 from edge_agent.passwords import matches
+from edge_agent.secret import Secret
 from edge_agent.sinks.opcua.security.credentials import Credentials
 from edge_agent.sinks.opcua.security.trust_folder import Place, TrustFolder, fingerprint
 from tests.certificates import Issued, issue
@@ -23,6 +25,10 @@ from tests.certificates import Issued, issue
 CLIENT = issue("mes", at=RELEASED, uri="urn:client:mes")
 OTHER = issue("other", at=RELEASED + timedelta(days=1))
 SHORT = fingerprint(CLIENT.der)[:16]
+ADMIN_NOT_SET = (
+    "status page: its admin password is not set; set it there within 15 minutes of the agent's start, or make one with "
+    "--admin"
+)
 
 
 @pytest.fixture
@@ -50,6 +56,7 @@ def test_the_passwords_are_printed(state: Path, capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().out.splitlines() == [
         f"mes-1   {one}",
         f"mes-20  {twenty}  (no machine has this mes_id: refused)",
+        ADMIN_NOT_SET,
     ]
 
 
@@ -108,12 +115,41 @@ def test_a_password_that_is_kept_nowhere_is_a_dash(state: Path, capsys: pytest.C
         "mes-1   -",
         "mes-20  -  (no machine has this mes_id: refused)",
         "-: kept nowhere in the clear; --rotate makes a new one",
+        ADMIN_NOT_SET,
     ]
 
 
 def test_before_the_first_run_there_are_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(tmp_path, "credentials") == ExitCode.OK
     assert "the agent makes one for every mes_id when it runs" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("json_too", [False, True])
+def test_a_password_for_the_status_page_is_made_and_printed_once(
+    state: Path, capsys: pytest.CaptureFixture[str], json_too: bool
+) -> None:
+    users = (state / "users.json").read_bytes()
+    assert run(state, "credentials", "--admin", *(["--json"] if json_too else [])) == ExitCode.OK
+    said = capsys.readouterr().out
+    if json_too:
+        (line,) = json.loads(said)
+        assert (line["user"], line["in_use"]) == ("admin", None)
+        password = line["password"]
+    else:
+        user, password = said.split()
+        assert user == "admin"
+    assert Admin(state).knows(Secret(password))
+    assert stat.S_IMODE((state / "admin.json").stat().st_mode) == 0o600
+    assert (state / "users.json").read_bytes() == users
+    assert run(state, "credentials") == ExitCode.OK
+    said = capsys.readouterr().out
+    assert password not in said
+    assert "its admin password is set" in said
+
+
+def test_one_thing_at_a_time_is_made(state: Path) -> None:
+    with pytest.raises(SystemExit):
+        run(state, "credentials", "--admin", "--rotate", "mes-1")
 
 
 @pytest.mark.parametrize("arguments", [("credentials",), ("credentials", "--rotate", "mes-1"), ("trust", "list")])
