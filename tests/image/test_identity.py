@@ -71,12 +71,17 @@ def test_a_host_key_that_is_there_stays(board: Board) -> None:
         ("#cloud-config\nssh_pwauth: true\n", True),
         ("#cloud-config\nusers:\n- name: pi\n  ssh_authorized_keys:\n    - ssh-ed25519 AAAA\n", True),
         ("#cloud-config\n# enable_ssh: true\n", False),
+        ("#cloud-config\nssh_pwauth: false\nruncmd:\n  - [ systemctl, enable, --now, ssh ]\n", True),
+        ("#cloud-config\nruncmd:\n  - systemctl start ssh.service\n", True),
+        ("#cloud-config\nruncmd:\n  - [ rfkill, unblock, wifi ]\n", False),
         ("\x00\xff not even a text", False),
     ],
 )
 def test_ssh_is_off_unless_it_is_asked_for(board: Board, user_data: str, asked: bool) -> None:
     fresh(board)
-    (board.paths.firmware / "user-data").write_text(user_data)
+    seed = board.paths.run / "seed"
+    seed.mkdir()
+    (seed / "user-data").write_text(user_data)
     assert asked_for_ssh(board.paths) is asked
     make_identity(board.paths, Programs())
     assert (board.paths.root / "etc/ssh/sshd_not_to_be_run").exists() is not asked

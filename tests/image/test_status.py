@@ -106,3 +106,31 @@ def test_the_firewall_lets_in_what_the_configuration_names(board: Board, port: i
 
 def test_without_a_configuration_the_firewall_stays_as_it_is(board: Board) -> None:
     assert open_ports(board.paths, board.agent, Programs()) == ()
+
+
+def test_a_board_without_machines_says_how_to_begin(board: Board) -> None:
+    status_file(board, said=Said(code=0, output=json.dumps({"agent": AGENT, "machines": []}))).update()
+    assert "No machines yet. Put config.json into this folder: see README.txt\r\n" in text(board)
+    assert "Or in a browser, within 15 minutes after switching on: http://192.168.1.7:8080/setup\r\n" in text(board)
+
+
+def test_a_page_that_does_not_answer_is_nothing_to_begin_with(board: Board) -> None:
+    status_file(board, said=Said(code=69, errors="refused")).update()
+    assert "see README.txt" in text(board)
+    assert "/setup" not in text(board)
+
+
+def test_an_image_without_a_key_says_that_it_takes_no_updates(board: Board) -> None:
+    status_file(board).update()
+    assert "Updates:       none are accepted" in text(board)
+    board.paths.share.mkdir(parents=True)
+    (board.paths.share / "update.pub").write_text("a key")
+    status_file(board).update()
+    assert "Updates:" not in text(board)
+
+
+def test_what_is_wrong_with_the_customisation_stands_in_it(board: Board) -> None:
+    (board.paths.run / "customisation.json").write_text('["network-config was left out"]')
+    keep_outcome(board.paths, taken=(), remarks=("line 3: unknown key",))
+    status_file(board).update()
+    assert "  * network-config was left out\r\n  * line 3: unknown key\r\n" in text(board)

@@ -16,9 +16,11 @@ from .shell import Run
 SHIPPED_NAME = "edge-agent"
 """The host name of an image that nobody has booted."""
 _ASKED_FOR_SSH = re.compile(
-    r"^\s*(?:enable_ssh|ssh_pwauth):\s*[\"']?(?:true|yes|on)\b|^\s*(?:-\s*)?ssh_authorized_keys:",
+    r"^\s*(?:enable_ssh|ssh_pwauth):\s*[\"']?(?:true|yes|on)\b|^\s*(?:-\s*)?ssh_authorized_keys:"
+    r"|^\s*-\s*\[?\s*systemctl\b.*\b(?:enable|start)\b.*\bssh\b",
     re.MULTILINE | re.IGNORECASE,
 )
+"""Imager 1.x and 2.0 to 2.0.9 say ``enable_ssh``, later ones make cloud-init enable the unit."""
 
 
 def make_identity(paths: Paths, run: Run) -> list[str]:
@@ -54,8 +56,8 @@ def host_name(paths: Paths) -> str:
 
 
 def asked_for_ssh(paths: Paths) -> bool:
-    """Raspberry Pi Imager's customisation, or a ``user-data`` by hand, wants SSH."""
-    return _ASKED_FOR_SSH.search(paths.text("boot/firmware/user-data")) is not None
+    """Raspberry Pi Imager's customisation, or a ``user-data`` by hand, wants SSH. What was left out wants nothing."""
+    return _ASKED_FOR_SSH.search(paths.text("run/edge-agent-image/seed/user-data")) is not None
 
 
 def _host_keys(paths: Paths, run: Run) -> list[str]:

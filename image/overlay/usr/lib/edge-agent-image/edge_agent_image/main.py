@@ -11,6 +11,7 @@ from pathlib import Path
 
 from .agent import Agent
 from .card import writable
+from .customisation import lay_seed
 from .drop_box import DropBox
 from .growing import GrowError, grow
 from .identity import make_identity
@@ -49,7 +50,7 @@ class Board:
             "drop-box": self._drop_box,
             "grow": lambda: grow(paths, run),
             "heal": lambda: _if(heal(paths, run), "the unit of the release in use was put in place"),
-            "identity": lambda: make_identity(paths, run),
+            "identity": lambda: [*lay_seed(paths, run), *make_identity(paths, run)],
             "open-ports": lambda: [f"port {port} was opened" for port in open_ports(paths, self._agent, run)],
             "places": lambda: [f"{name} was made on the data partition" for name in lay_out(paths)],
             "seal": lambda: _if(seal(paths, run), "the first boot is complete: the root is read-only from the next on"),

@@ -13,13 +13,12 @@ import os
 import time
 from collections.abc import Callable
 
+from .customisation import FILES, keep_problems
 from .files import remove_tree, replace
 from .identity import has_machine_id
 from .paths import Paths
 from .shell import Run
 
-CUSTOMISATION = ("user-data", "network-config", "meta-data")
-"""What cloud-init reads on the boot partition."""
 _SEAL = b'# The first boot is complete: see image/README.md. Written by "board seal".\noverlayroot="tmpfs:recurse=0"\n'
 _PATIENCE_S = 300.0
 _CLOUD_S = 1800.0
@@ -49,6 +48,7 @@ def seal(paths: Paths, run: Run, *, sleep: Callable[[float], None] = time.sleep)
             raise NotYetError("edge-agent.service was not started")
         sleep(5.0)
         waited += 5.0
+    keep_problems(paths)
     replace(paths.kept / "customisation", customisation(paths).encode())
     replace(paths.root / "etc/cloud/cloud-init.disabled", b"")
     os.sync()
@@ -62,9 +62,9 @@ def _agent_was_started(run: Run) -> bool:
 
 
 def customisation(paths: Paths) -> str:
-    """A fingerprint of what cloud-init reads on the card."""
+    """A fingerprint of what makes up the customisation on the card."""
     digest = hashlib.sha256()
-    for name in CUSTOMISATION:
+    for name in FILES:
         file = paths.firmware / name
         digest.update(file.read_bytes() if file.is_file() else b"")
         digest.update(b"\x00")

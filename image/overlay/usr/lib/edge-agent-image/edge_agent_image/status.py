@@ -8,6 +8,7 @@ from typing import Any
 
 from .agent import Agent, AgentSilentError
 from .card import Writable, write_text
+from .customisation import problems
 from .files import replace
 from .paths import Paths
 from .shell import Run
@@ -69,8 +70,10 @@ class StatusFile:
             "addresses": self._addresses(),
             "page_port": self._page_port(),
             "machines": [],
+            "takes_updates": (self._paths.share / "update.pub").is_file(),
             **last_outcome(self._paths),
         }
+        found["remarks"] = [*problems(self._paths), *found["remarks"]]
         try:
             told = self._agent.status()
             found |= {"agent": told["agent"], "machines": told["machines"]}

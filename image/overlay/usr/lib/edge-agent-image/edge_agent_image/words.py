@@ -44,12 +44,21 @@ def status_text(facts: Mapping[str, Any]) -> str:
         lines += [_row("Page", f"http://{_bracketed(text)}:{facts['page_port']}/") for text in facts["addresses"]]
     agent = facts.get("agent")
     lines += _agent_lines(agent) if agent else [_row("Agent", f"DOES NOT ANSWER: {facts['silence']}")]
+    if not facts["takes_updates"]:
+        lines.append(_row("Updates", "none are accepted: this image was made without a key for them"))
     lines += ["", *_notes(facts)]
     machines = facts["machines"]
-    lines += (
-        [f"Machines ({len(machines)})", *map(_machine, machines)] if machines else ["No machines yet: see README.txt"]
-    )
+    lines += [f"Machines ({len(machines)})", *map(_machine, machines)] if machines else _how_to_begin(facts)
     return "\n".join([*lines, ""])
+
+
+def _how_to_begin(facts: Mapping[str, Any]) -> list[str]:
+    """Both ways to a configuration, for a board that has none."""
+    by_card = "No machines yet. Put config.json into this folder: see README.txt"
+    if not (facts.get("agent") and facts["page_port"] and facts["addresses"]):
+        return [by_card]
+    page = f"http://{_bracketed(facts['addresses'][0])}:{facts['page_port']}/setup"
+    return [by_card, f"Or in a browser, within 15 minutes after switching on: {page}"]
 
 
 def _agent_lines(agent: Mapping[str, Any]) -> list[str]:
