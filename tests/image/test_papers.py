@@ -13,23 +13,58 @@ from manifest import manifest
 from parts_list import bill_of_materials
 
 IMAGE = Path(__file__).resolve().parents[2] / "image"
-# What Raspberry Pi Imager's own schema wants of a system (its doc/json-schema/os-list-schema.json, October 2026).
-TEXT, NUMBER = {"type": "string"}, {"type": "integer"}
+# What Raspberry Pi Imager reads, in our words: its doc/json-schema/os-list-schema.json and doc/schema-notes.md, and what
+# its models take (hwlistmodel.cpp, oslistparser.cpp). It passes over what it does not know in silence.
+TEXT, BYTES = {"type": "string", "minLength": 1}, {"type": "integer", "exclusiveMinimum": 0}
+SUM = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+TAGS = {"type": "array", "items": {"enum": ["pi5-64bit", "pi4-64bit", "pi3-64bit"]}, "minItems": 1, "uniqueItems": True}
 SYSTEM = {
     "type": "object",
     "required": [
         *("name", "description", "icon", "url", "extract_size", "extract_sha256", "image_download_size"),
-        *("release_date", "devices"),
+        *("release_date", "devices", "init_format"),
     ],
     "properties": {
-        "extract_size": NUMBER,
-        "image_download_size": NUMBER,
-        "extract_sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+        "name": TEXT,
+        "description": TEXT,
+        "icon": {"type": "string", "pattern": "^icons/|^https://"},
+        "url": {"type": "string", "pattern": "^(https|file)://."},
+        "extract_size": BYTES,
+        "extract_sha256": SUM,
+        "image_download_size": BYTES,
+        "image_download_sha256": SUM,
         "release_date": {"type": "string", "pattern": r"^\d{4}-\d\d-\d\d$"},
-        "init_format": {"enum": ["none", "systemd", "cloudinit", "cloudinit-rpi"]},
-        "url": TEXT,
-        "devices": {"type": "array", "items": TEXT},
+        "init_format": {"enum": ["none", "systemd", "cloudinit", "cloudinit-rpi", "rpi-preseed"]},
+        "devices": TAGS,
+        "architecture": {"enum": ["armhf", "armv8"]},
     },
+    "additionalProperties": False,
+}
+DEVICE = {
+    "type": "object",
+    "required": ["name", "tags", "icon", "description", "matching_type"],
+    "properties": {
+        "name": TEXT,
+        "tags": TAGS,
+        "icon": {"type": "string"},
+        "description": TEXT,
+        "matching_type": {"enum": ["exclusive", "inclusive"]},
+    },
+    "additionalProperties": False,
+}
+LIST = {
+    "type": "object",
+    "required": ["imager", "os_list"],  # without devices Imager shows no system at all
+    "properties": {
+        "imager": {
+            "type": "object",
+            "required": ["devices"],
+            "properties": {"devices": {"type": "array", "items": DEVICE, "minItems": 1}},
+            "additionalProperties": False,
+        },
+        "os_list": {"type": "array", "items": SYSTEM, "minItems": 1},
+    },
+    "additionalProperties": False,
 }
 
 STATUS = """Package: libfoo1
@@ -60,7 +95,7 @@ def test_imager_is_told_what_to_ask(tmp_path: Path) -> None:
         image=image, packed=packed, version="1.2.3", time=1_800_000_000, url="https://example.com/image.xz"
     )
     (system,) = found["os_list"]
-    jsonschema.validate(system, SYSTEM)
+    jsonschema.validate(found, LIST)
     assert (system["init_format"], system["release_date"]) == ("cloudinit", "2027-01-15")
     assert system["extract_sha256"] == hashlib.sha256(b"image").hexdigest()
     assert (system["extract_size"], system["image_download_size"]) == (5, 6)
