@@ -13,8 +13,8 @@ from manifest import manifest
 from parts_list import bill_of_materials
 
 IMAGE = Path(__file__).resolve().parents[2] / "image"
-# What Raspberry Pi Imager reads, in our words: its doc/json-schema/os-list-schema.json and doc/schema-notes.md, and what
-# its models take (hwlistmodel.cpp, oslistparser.cpp). It passes over what it does not know in silence.
+# What Raspberry Pi Imager reads, in our words: its doc/json-schema/os-list-schema.json and doc/schema-notes.md, and
+# what its models take (hwlistmodel.cpp, oslistparser.cpp). What it does not know, it passes over in silence.
 TEXT, BYTES = {"type": "string", "minLength": 1}, {"type": "integer", "exclusiveMinimum": 0}
 SUM = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 TAGS = {"type": "array", "items": {"enum": ["pi5-64bit", "pi4-64bit", "pi3-64bit"]}, "minItems": 1, "uniqueItems": True}
