@@ -72,6 +72,14 @@ def parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", parents=[files], help="look at everything around the agent; say what to do")
     doctor.add_argument("--json", action="store_true", help="the same as JSON")
 
+    bundle = commands.add_parser(
+        "support-bundle", parents=[files], help="one archive for whoever helps, no secret in it"
+    )
+    bundle.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="default: a new file here, named for the time"
+    )
+    bundle.add_argument("--with-names", action="store_true", help="keep names of printed files and who printed them")
+
     commands.add_parser("schema", help="JSON Schema of config.json")
 
     credentials = commands.add_parser(
@@ -188,6 +196,19 @@ def _doctor(options: argparse.Namespace) -> ExitCode:
     )
 
 
+def _support_bundle(options: argparse.Namespace) -> ExitCode:
+    from .bundle import support_bundle  # noqa: PLC0415
+
+    return support_bundle(
+        config_path=options.config,
+        state_dir=options.state_dir,
+        default_config=options.config == CONFIG_PATH,
+        output=options.output,
+        with_names=options.with_names,
+        out=sys.stdout,
+    )
+
+
 def _credentials(options: argparse.Namespace) -> ExitCode:
     from .credentials import credentials  # noqa: PLC0415
 
@@ -223,6 +244,7 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], ExitCode]] = {
     "demo": _demo,
     "status": _status,
     "doctor": _doctor,
+    "support-bundle": _support_bundle,
     "credentials": _credentials,
     "trust": _trust,
     "schema": _schema,

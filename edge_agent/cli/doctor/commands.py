@@ -23,8 +23,8 @@ Ask = Callable[..., Said | None]
 """Runs a program with its arguments; ``None``: it is not here, or did not end in time."""
 
 
-def ask(program: str, *arguments: str) -> Said | None:
-    """Run a program of the system, and wait `TIMEOUT_S` for its end."""
+def ask(program: str, *arguments: str, timeout_s: float = TIMEOUT_S) -> Said | None:
+    """Run a program of the system, and wait ``timeout_s`` for its end."""
     environment = {"PATH": os.environ.get("PATH", os.defpath)} | _ENVIRONMENT
     try:
         done = subprocess.run(  # noqa: S603 - a fixed program, no shell
@@ -33,7 +33,7 @@ def ask(program: str, *arguments: str) -> Said | None:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env=environment,
-            timeout=TIMEOUT_S,
+            timeout=timeout_s,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):

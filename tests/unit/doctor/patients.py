@@ -53,7 +53,7 @@ class Programs:
         self._said = said
         self.asked: list[tuple[str, ...]] = []
 
-    def __call__(self, program: str, *arguments: str) -> Said | None:
+    def __call__(self, program: str, *arguments: str, **_: float) -> Said | None:
         self.asked.append((program, *arguments))
         found = [text for word, text in self._said.items() if any(word in part for part in (program, *arguments))]
         return Said(0, found[0]) if found else None
