@@ -117,6 +117,7 @@ class _Connection(web.RequestHandler):
             max_headers=limits.headers,
             keepalive_timeout=limits.idle_s,
             lingering_time=0.0,
+            auto_decompress=False,  # nobody has to send us anything packed, and a small packet can become a large one
         )
         self._listener = listener
         self._patience: asyncio.TimerHandle | None = None
