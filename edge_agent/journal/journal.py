@@ -94,6 +94,12 @@ class Journal:
         """Is what is recorded safe, and if not, why not."""
         return self._status
 
+    @property
+    def size_bytes(self) -> int | None:
+        """Of the file, with SQLite's log beside it; ``None`` if there is no file."""
+        found = [size for ending in ("", "-wal", "-shm") if (size := _size_bytes(f"{self._path}{ending}")) is not None]
+        return sum(found) if found else None
+
     async def close(self) -> None:
         """Write what waits, if that is possible now, and close the file. Closing twice is closing."""
         if self._closed:
@@ -297,3 +303,10 @@ class Journal:
         disk, self._disk = self._disk, None
         if disk is not None:
             disk.close()
+
+
+def _size_bytes(path: str) -> int | None:
+    try:
+        return Path(path).stat().st_size
+    except OSError:
+        return None

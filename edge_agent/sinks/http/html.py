@@ -135,3 +135,18 @@ def clock(at: datetime, now: datetime) -> str:
     near = abs(now - at) < timedelta(hours=18) and local.date() == now.astimezone().date()
     shown = f"{local:%H:%M}" if near else f"{local:%Y-%m-%d %H:%M}"
     return f'<time datetime="{at:%Y-%m-%dT%H:%M:%SZ}">{shown}</time>'
+
+
+def number(value: float, words: Words, *, digits: int) -> str:
+    """With so many digits behind the decimal point, or comma; a printer may tell what is no number at all."""
+    return f"{value:.{digits}f}".replace(".", words.decimal) if abs(value) < 1e15 else f"{value:g}"
+
+
+def size(size_bytes: float, words: Words) -> str:
+    """In the unit that leaves few digits."""
+    units = iter(("B", "kB", "MB", "GB", "TB"))
+    unit = next(units)
+    while abs(size_bytes) >= 999.5 and unit != "TB":
+        size_bytes, unit = size_bytes / 1000, next(units)
+    digits = 1 if unit != "B" and size_bytes < 99.95 else 0
+    return f"{number(size_bytes, words, digits=digits)} {unit}"

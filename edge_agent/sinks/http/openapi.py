@@ -8,9 +8,10 @@ import msgspec
 from msgspec import Struct
 
 from ... import __version__
-from .report import AgentReport, JobList, MachineDetail, MachineList, MachineReport, Refusal, Removed
+from .agent_detail import AgentDetail
+from .report import AgentReport, CurvesReport, JobList, MachineDetail, MachineList, MachineReport, Refusal, Removed
 
-_KINDS = (AgentReport, JobList, MachineDetail, MachineList, MachineReport, Refusal, Removed)
+_KINDS = (AgentDetail, AgentReport, CurvesReport, JobList, MachineDetail, MachineList, MachineReport, Refusal, Removed)
 
 
 def openapi() -> dict[str, Any]:
@@ -31,7 +32,10 @@ def openapi() -> dict[str, Any]:
             "/api/v1/machines/{id}": _path(
                 "machine", "One machine with all its data items.", MachineDetail, _machine_id(), unknown=True
             ),
-            "/api/v1/agent": _path("agent", "The agent itself.", AgentReport),
+            "/api/v1/machines/{id}/curves": _path(
+                "curves", "One machine's temperatures of the last hour.", CurvesReport, _machine_id(), unknown=True
+            ),
+            "/api/v1/agent": _path("agent", "The agent itself, and the computer it runs on.", AgentDetail),
             "/api/v1/jobs": _path("jobs", "The last print runs, the newest first.", JobList, *_of_jobs(), wrong=True),
             "/api/v1/events": _events(),
             "/api/v1/openapi.json": _other("openapi", "This file.", "application/json", {"type": "object"}),

@@ -46,7 +46,7 @@ def page(
     main = f"""<h1>{escaped(words.frame.machines)}</h1>
 <p id="counts" role="status">{escaped(_counted(counts, shown, wanted, words))}</p>
 <p id="as-of" data-live>{words.as_of.format(time=clock(agent.time, agent.time))}</p>
-<div id="alarms" data-live>{_alarms(agent, words)}</div>
+<div id="alarms" data-live>{alarms(agent, words)}</div>
 {_form(wanted, words) if with_form else ""}
 <ul id="tiles" data-live data-list>{tiles}</ul>
 <div id="none" data-live>{_nothing(machines, shown, words)}</div>
@@ -87,7 +87,8 @@ def _form(wanted: Filter, words: Words) -> str:
 </form>"""
 
 
-def _alarms(agent: AgentReport, words: Words) -> str:
+def alarms(agent: AgentReport, words: Words) -> str:
+    """What somebody should look at; empty if there is nothing."""
     told = [*agent.complaints, *agent.warnings]
     if agent.config_refused:
         told.append(f"config.json: {agent.config_status}")

@@ -17,6 +17,7 @@ from msgspec.structs import asdict
 from ...errors import Failure
 from ...items import ITEMS, DataItem, Value, heater_items, heaters, read
 from ...jobs import JobRun, Outcome
+from ...journal import Journal
 from ...model import Choice, MachineState, MesStatus, Quality, StackLight
 from ...observation import AgentStatus, Observation
 from ...store import Store
@@ -155,11 +156,15 @@ class EndpointReport(Struct, frozen=True, kw_only=True):
 
 
 class JournalReport(Struct, frozen=True, kw_only=True):
-    """Is what happened safe on the disk, and if not, why; `waiting` counts the runs that are only in memory."""
+    """Is what happened safe on the disk, and if not, why; `waiting` counts the runs that are only in memory.
+
+    `size_bytes` is the file's with all that belongs to it.
+    """
 
     durable: bool
     reason: str
     waiting: int
+    size_bytes: int | None = None
 
 
 class AgentReport(Struct, frozen=True, kw_only=True):
@@ -246,7 +251,6 @@ def agent_report(store: Store, about: About, *, now: datetime) -> AgentReport:
     """The agent itself."""
     status: AgentStatus | None = store.agent
     endpoint = about.endpoint()
-    journal = about.journal.status if about.journal else None
     machines = store.observations()
     return AgentReport(
         version=status.version if status else "",
@@ -263,11 +267,16 @@ def agent_report(store: Store, about: About, *, now: datetime) -> AgentReport:
             anonymous=endpoint.anonymous,
             certificate_sha256=endpoint.fingerprint,
         ),
-        journal=JournalReport(durable=journal.durable, reason=journal.reason, waiting=journal.waiting)
-        if journal
-        else None,
+        journal=_journal(about.journal) if about.journal is not None else None,
         machines=len(machines),
         machines_reachable=sum(observation.reachable for observation in machines),
+    )
+
+
+def _journal(journal: Journal) -> JournalReport:
+    status = journal.status
+    return JournalReport(
+        durable=status.durable, reason=status.reason, waiting=status.waiting, size_bytes=journal.size_bytes
     )
 
 

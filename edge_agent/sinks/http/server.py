@@ -12,6 +12,7 @@ from typing import Never
 
 from ...store import Store
 from .about import About
+from .curves import Curves
 from .listener import Limits, Listener
 from .options import HttpOptions
 from .site import Site
@@ -56,10 +57,12 @@ class HttpSink:
 
     async def run(self, store: Store) -> Never:
         """Serve until cancelled. A port that is taken is waited for: the endpoint does not depend on a page."""
-        site = Site(store, about=self._about, options=self._options, now=self._now, pace=self._pace)
+        curves = Curves()
+        site = Site(store, about=self._about, options=self._options, now=self._now, pace=self._pace, curves=curves)
         listener = Listener(site.answer, limits=self._limits)
         await self._open(listener)
         heartbeat = self._about.health.register(PART, deadline_s=_DEADLINE_S)
+        loop = asyncio.get_running_loop()
         try:
             log.info("status page: http://%s:%d/", socket.gethostname(), self.port)
             if notice := site.desk.notice():
@@ -68,6 +71,7 @@ class HttpSink:
             while True:
                 if listener.is_open:
                     heartbeat.beat()
+                curves.note(store.observations(), monotonic_s=loop.time(), at=self._now())
                 await asyncio.sleep(_HEARTBEAT_S)
         finally:
             self._about.health.forget(PART)

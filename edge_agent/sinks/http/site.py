@@ -4,44 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 
-import msgspec
-
 from ...store import Store
-from . import metrics, stream
+from . import stream
 from .about import About
-from .answers import API, HEADERS, JSON, TEXT, answer, json_answer, page_answer, refuse
+from .answers import API, HEADERS, TEXT, answer, refuse
+from .curves import Curves
 from .desk import Desk
 from .door import HOME
 from .guard import is_ours, may_read
 from .library import web
 from .listener import Deadline
-from .openapi import openapi
 from .options import HttpOptions
-from .page import page
-from .report import (
-    AgentReport,
-    JobList,
-    MachineList,
-    agent_report,
-    job_report,
-    machine_detail,
-    machine_report,
-)
+from .reading import Reading, Route
 from .visit import see
-from .words import words_for
 
 log = logging.getLogger(__name__)
-
-DEFAULT_JOBS, MOST_JOBS = 50, 1000
 
 _WRONG_PASSWORD_S = 1.0
 _ASSETS = Path(__file__).with_name("assets")
 _KINDS = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
-Route = Callable[[web.BaseRequest], "web.Response | Awaitable[web.Response]"]
 
 
 class Site:
@@ -53,6 +38,7 @@ class Site:
         options: asked at every request, so that a reloaded file counts from then on.
         now: the wall clock.
         pace: of the streams.
+        curves: the last hour, which somebody else fills.
     """
 
     def __init__(
@@ -63,21 +49,24 @@ class Site:
         options: Callable[[], HttpOptions],
         now: Callable[[], datetime],
         pace: stream.Pace | None = None,
+        curves: Curves | None = None,
     ) -> None:
         self._store = store
         self._about = about
         self._options = options
-        self._now = now
         self._faults: set[tuple[str, str]] = set()
         self.desk = Desk(about)
-        self.streams = stream.Streams(store, agent=self._agent, pace=pace)
+        self._reading = Reading(
+            store,
+            about=about,
+            curves=curves or Curves(),
+            now=now,
+            is_admin=lambda request: self.desk.admin(request) is not None,
+        )
+        self.streams = stream.Streams(store, agent=self._reading.agent, pace=pace)
         self._routes: Mapping[str, Route] = {
+            **self._reading.routes,
             "/": self._home,
-            "/metrics": self._metrics,
-            f"{API}machines": self._machines,
-            f"{API}agent": lambda _: json_answer(self._agent()),
-            f"{API}jobs": self._jobs,
-            f"{API}openapi.json": lambda _: answer(msgspec.json.encode(openapi()), JSON),
             **{f"/{file.name}": _asset(file) for file in sorted(_ASSETS.iterdir()) if file.suffix[1:] in _KINDS},
         }
 
@@ -127,20 +116,14 @@ class Site:
         if route is not None:
             found = route(request)
             return found if isinstance(found, web.Response) else await found
-        machine_id = request.path.removeprefix(f"{API}machines/")
-        observation = self._store.latest(machine_id)
-        if observation is not None:
-            return json_answer(machine_detail(observation))
-        if machine_id != request.path:
-            return refuse(request, 404, f"no machine has this id; {API}machines lists all")
+        of_a_machine = await self._reading.of_a_machine(request)
+        if of_a_machine is not None:
+            return of_a_machine
         return refuse(request, 404, f"there is nothing here; {API}openapi.json lists what there is")
 
     def _health(self) -> web.Response:
         complaints = self._about.complaints()
         return answer("\n".join([*(complaints or ["ok"]), ""]).encode(), TEXT, status=503 if complaints else 200)
-
-    def _agent(self) -> AgentReport:
-        return agent_report(self._store, self._about, now=self._now())
 
     async def _home(self, request: web.BaseRequest) -> web.Response:
         """The page; for a person who comes without a configuration there is yet the guide."""
@@ -148,31 +131,7 @@ class Site:
         person = "text/html" in request.headers.get("Accept", "") and not request.query
         if set_up is not None and person and not self._store.observations() and not (await set_up.written()).exists:
             return see(HOME)
-        return self._page(request)
-
-    def _page(self, request: web.BaseRequest) -> web.Response:
-        words = words_for(request.headers.get("Accept-Language", ""))
-        machines = [machine_report(observation) for observation in self._store.observations()]
-        text = page(machines, self._agent(), self._about.endpoint(), words)
-        return page_answer(text, words.language)
-
-    async def _metrics(self, _: web.BaseRequest) -> web.Response:
-        texts = []
-        for text in metrics.metrics(self._store, self._about):
-            texts.append(text)
-            await asyncio.sleep(0)
-        return answer("".join(texts).encode(), metrics.CONTENT_TYPE)
-
-    def _machines(self, _: web.BaseRequest) -> web.Response:
-        return json_answer(MachineList(machines=tuple(map(machine_report, self._store.observations()))))
-
-    async def _jobs(self, request: web.BaseRequest) -> web.Response:
-        limit = request.query.get("limit", str(DEFAULT_JOBS))
-        if not (limit.isascii() and limit.isdigit() and len(limit) <= 4 and 1 <= int(limit) <= MOST_JOBS):
-            return refuse(request, 400, f"limit: expected a number from 1 to {MOST_JOBS}")
-        journal = self._about.journal
-        runs = await journal.runs(request.query.get("machine"), limit=int(limit)) if journal else []
-        return json_answer(JobList(jobs=tuple(map(job_report, runs))))
+        return self._reading.page(request)
 
     async def _events(self, request: web.BaseRequest, deadline: Deadline) -> web.StreamResponse:
         if self.streams.full:

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from edge_agent.admin import Admin
 from edge_agent.health import Health
+from edge_agent.items import DataItem
 from edge_agent.journal import Journal
 from edge_agent.model import Machine
 from edge_agent.observation import AgentStatus, Observation
@@ -43,6 +44,7 @@ class Bench:
         limits: Limits | None = None,
         state_dir: Path | None = None,
         set_up: SetUp | None = None,
+        **told: Any,
     ) -> None:
         self.store = Store()
         self.store.publish_agent(STATUS)
@@ -52,7 +54,12 @@ class Bench:
         self.options = HttpOptions(port=0, bind="127.0.0.1")
         self.admin = Admin(state_dir, monotonic=lambda: self.seconds) if state_dir is not None else None
         self.about = About(
-            endpoint=lambda: self.endpoint, health=self.health, journal=journal, admin=self.admin, set_up=set_up
+            endpoint=lambda: self.endpoint,
+            health=self.health,
+            journal=journal,
+            admin=self.admin,
+            set_up=set_up,
+            **({"node_id": node_id} | told),
         )
         self.sink = HttpSink(lambda: self.options, about=self.about, now=lambda: NOW, limits=limits, pace=pace)
 
@@ -86,6 +93,11 @@ class Bench:
             assert answer.status == 200, await answer.text()
             assert answer.content_type == "application/json"
             return await answer.json()
+
+
+def node_id(machine_id: str, item: DataItem | None) -> str:
+    """Like the endpoint's."""
+    return f"nsu=urn:edge-agent:0:machines;s={machine_id}{f'/{item.id}' if item else ''}"
 
 
 def machine(number: int, **more: Any) -> Machine:

@@ -28,6 +28,7 @@ from tests.observations import AT, PRINTING, observation
 from .bench import FINGERPRINT, Bench, observed
 
 PATHS = ("/", "/metrics", "/healthz", "/api/v1/machines", "/api/v1/machines/machine-1", "/api/v1/agent", "/api/v1/jobs",
+         "/api/v1/machines/machine-1/curves", "/machines/machine-1", "/agent", "/?show=ready&q=x",
          "/api/v1/openapi.json", "/page.css", "/page.js", "/icon.svg")  # fmt: skip
 USER = HttpUser(name="wall", password=Secret("screen in the hall"))
 
@@ -67,7 +68,17 @@ async def test_every_path_answers_and_nothing_runs_but_what_is_ours() -> None:
             assert body
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/api/v1/nothing", "/api/v1/machines/gone", "/../options.py", "/page.py"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/nothing",
+        "/api/v1/nothing",
+        "/api/v1/machines/gone",
+        "/api/v1/machines/gone/curves",
+        "/../options.py",
+        "/page.py",
+    ],
+)
 async def test_what_is_not_there_is_not_found_and_says_what_is(path: str) -> None:
     bench = Bench()
     async with bench.running() as client, client.get(path) as answer:
@@ -96,7 +107,9 @@ async def test_a_machine_is_told_with_all_its_items() -> None:
         "unit": "%",
         "quality": "good",
         "time": "2026-03-04T05:06:07Z",
+        "node_id": "nsu=urn:edge-agent:0:machines;s=mark-one/Job/Progress",
     }
+    assert found["node_id"] == "nsu=urn:edge-agent:0:machines;s=mark-one"
     assert found["items"]["Monitoring/Process/Tool0Temperature"]["time"] == "2026-03-04T05:06:05Z"
     assert found["items"]["MachineryBuildingBlocks/MachineryItemState"]["value"] == "Executing"
     assert found["items"]["MesIds"]["value"] == [1, 2]
@@ -105,6 +118,7 @@ async def test_a_machine_is_told_with_all_its_items() -> None:
         "unit": "s",
         "quality": "no data",
         "time": "2026-03-04T05:06:07Z",
+        "node_id": "nsu=urn:edge-agent:0:machines;s=mark-one/Job/RemainingTime",
     }
     assert (found["state"], found["print"]["file_name"], found["job"]["outcome"]) == (
         "printing",
@@ -202,7 +216,8 @@ async def test_the_json_is_what_the_openapi_file_says(tmp_path: Path) -> None:
 def test_the_openapi_file_names_every_path_and_describes_every_field() -> None:
     described = openapi()
     served = set(described["paths"])
-    assert served == {"/api/v1/machines", "/api/v1/machines/{id}", "/api/v1/agent", "/api/v1/jobs", "/api/v1/events",
+    assert served == {"/api/v1/machines", "/api/v1/machines/{id}", "/api/v1/machines/{id}/curves",
+                      "/api/v1/agent", "/api/v1/jobs", "/api/v1/events",
                       "/api/v1/openapi.json", "/metrics", "/healthz"}  # fmt: skip
     for name, schema in described["components"]["schemas"].items():
         assert schema.get("description") or "enum" in schema, name
@@ -333,5 +348,5 @@ async def test_numbers_that_are_none_and_names_that_are_no_text_break_nothing() 
     job = Job(file_name="half \ud800 a character \u202e", progress_ratio=float("nan"), remaining_s=float("inf"))
     bench.store.publish(observation(snapshot=replace(PRINTING, job=job)))
     async with bench.running() as client:
-        for path in (*PATHS[:4], "/api/v1/machines/mark-one"):
+        for path in (*PATHS[:4], "/api/v1/machines/mark-one", "/machines/mark-one", "/agent"):
             await bench.text(client, path)
