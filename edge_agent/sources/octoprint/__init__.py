@@ -29,10 +29,10 @@ Sentinels and traps
 """
 
 from .client import PRINTER_PATH, OctoPrint, OctoPrintOptions
-from .meaning import Identity, is_operational, lookalike, profile_name, to_snapshot
+from .meaning import Identity, is_operational, lookalike, plain, profile_name, to_snapshot
 from .wire import ConnectionAnswer, JobAnswer, PrinterAnswer, VersionAnswer
 
 __all__ = [
     "PRINTER_PATH", "ConnectionAnswer", "Identity", "JobAnswer", "OctoPrint", "OctoPrintOptions", "PrinterAnswer",
-    "VersionAnswer", "is_operational", "lookalike", "profile_name", "to_snapshot",
+    "VersionAnswer", "is_operational", "lookalike", "plain", "profile_name", "to_snapshot",
 ]  # fmt: skip
