@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
+from edge_agent.computer import Computer, Disk
 from edge_agent.jobs import JobRun
+from edge_agent.journal import Journal
 from edge_agent.model import Identification, Job, MachineState, Quality, Snapshot, Temperature
 from edge_agent.observation import Observation
+from edge_agent.secret import Secret
+from edge_agent.sinks.http.about import ConfigProblem, MesUser, OpcUaSession, PastStart
+from edge_agent.sinks.http.server import HttpSink
+from edge_agent.sinks.http.setting_up import Found, MachineForm, PairingState, Written
 from tests.observations import AT, PRINTING, observation
-from tests.unit.http.bench import Bench, machine
+from tests.unit.http.bench import NOW, Bench, machine
+from tests.unit.http.person import PASSWORD
+from tests.unit.http.set_up_double import GRANTED, SetUpDouble
 
 _FILES = ("motor_bracket_v3.gcode", "cable_clip_x12.gcode", "gear_m1_z24.gcode", "Gehäuse_für_Kunde_№1.gcode")
 _FAULT = "Thermal runaway of heater tool0"
@@ -95,3 +107,97 @@ def _hot() -> dict[str, Temperature]:
 
 def _cold() -> dict[str, Temperature]:
     return {"tool0": Temperature(24.1, 0.0), "bed": Temperature(23.4, 0.0)}
+
+
+class Hall(Bench):
+    """A status page with everything there is to show: all machines, a computer, a guide half way through.
+
+    Attributes:
+        guided: what the guide knows.
+    """
+
+    def __init__(self, folder: Path, *, machines: int = 12, journal: Journal | None = None) -> None:
+        self.guided = guided()
+        super().__init__(state_dir=folder, set_up=self.guided, journal=journal)
+        self.about = replace(
+            self.about,
+            mes_users=lambda: (MesUser(name="mes-1", mes_ids=(1,)), MesUser(name="scada")),
+            sessions=lambda: (_SESSION,),
+            config_problems=lambda: (_PROBLEM,),
+            starts=lambda: (PastStart(at=AT, reason="stopped by SIGTERM"),),
+            computer=lambda: _COMPUTER,
+            disks=lambda: (_DISK,),
+        )
+        self.sink = HttpSink(lambda: self.options, about=self.about, now=lambda: NOW)
+        fill(self, machines)
+
+    async def set_password(self) -> None:
+        """As if somebody had been here before."""
+        assert self.admin is not None
+        await asyncio.to_thread(self.admin.set_first, Secret(PASSWORD))
+
+
+def guided() -> SetUpDouble:
+    """A guide with printers found, and requests in every state."""
+    double = SetUpDouble()
+    double.octoprints = (
+        Found(name="OctoPi in the corner", url="http://octopi.local", version="1.11.8", model="Raspberry Pi 4"),
+        Found(name="octopi-2", url="http://192.168.1.42:5000", configured=True),
+    )
+    states = (
+        replace(GRANTED, id="granted"),
+        replace(GRANTED, id="waiting", state=PairingState.WAITING, dialog_url="http://octopi.local/#appkeys"),
+        replace(GRANTED, id="too-much", permissions=("ADMIN", "STATUS", "CONTROL"), more_than_needed=True),
+        replace(GRANTED, id="denied", state=PairingState.DENIED, reason="nobody may; ask the one who may"),
+    )
+    double.pairings = {each.id: each for each in states}
+    machines = tuple(
+        MachineForm(
+            id=f"machine-{number}", url=f"http://printer-{number}.local", custom_name=f"Machine {number}", mes_id="1"
+        )
+        for number in range(3)
+    )
+    double.file = Written(
+        path="/etc/edge-agent/config.json",
+        exists=True,
+        text=json.dumps({"machines": [msgspec.to_builtins(machine) for machine in machines]}, indent=2),
+        previous="/etc/edge-agent/config.json.previous",
+        machines=machines,
+        states={"paused": {"mes_status": "Idle"}},
+        problems=("config.json:7:12: machines[1].url: expected a web address",),
+    )
+    return double
+
+
+_SESSION = OpcUaSession(
+    client="urn:mes.example:client",
+    session="MES line 1",
+    user="mes-1",
+    address="192.168.1.20",
+    encrypted=True,
+    since=AT,
+    subscriptions=1,
+    monitored_items=142,
+)
+_PROBLEM = ConfigProblem(
+    file="/etc/edge-agent/config.json",
+    line=7,
+    column=12,
+    path="machines[1].url",
+    text="expected a web address",
+    refused=True,
+)
+_COMPUTER = Computer(
+    model="Raspberry Pi 4 Model B Rev 1.5",
+    os="Debian GNU/Linux 13 (trixie)",
+    python="3.13.5",
+    temperature_celsius=51.6,
+    under_voltage_now=False,
+    under_voltage_since_boot=True,
+    throttled=False,
+    clock_synchronised=True,
+    memory_total_bytes=1_910_000_000,
+    memory_available_bytes=1_240_000_000,
+    uptime_s=345_678.0,
+)
+_DISK = Disk(path="/var/lib/edge-agent", total_bytes=31_000_000_000, free_bytes=24_500_000_000, read_only=False)

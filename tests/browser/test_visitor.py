@@ -16,7 +16,7 @@ STRANGER = "document.body.append(Object.assign(document.createElement('img'), {s
 WIDE = "document.querySelector('header').style.width = '400px'"
 NO_FOCUS = """() => {
   const sheet = new CSSStyleSheet();
-  sheet.replaceSync('a:focus-visible { outline: none !important }');
+  sheet.replaceSync(':focus-visible { outline: none !important }');
   document.adoptedStyleSheets = [sheet];
 }"""
 BARRIERS = """() => {

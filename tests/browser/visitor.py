@@ -45,12 +45,14 @@ class Visitor:
         page: Playwright's.
         errors: what the browser's console complained of, with refusals by the Content-Security-Policy.
         requests: the address of each request.
+        expected: an error with this text is none; empty for every error is one.
     """
 
     def __init__(self, page: Page, *, origin: str, axe: Path) -> None:
         self.page = page
         self.errors: list[str] = []
         self.requests: list[str] = []
+        self.expected = ""
         self._origin = origin
         self._axe = axe
         page.on("console", self._hear)
@@ -58,7 +60,8 @@ class Visitor:
         page.on("request", self._note)
 
     def _hear(self, message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"}:
+        foreseen = self.expected and self.expected in message.text
+        if message.type in {"error", "warning"} and not foreseen:
             self.errors.append(f"{message.type}: {message.text}")
 
     def _note(self, request: Request) -> None:
@@ -114,10 +117,13 @@ class Visitor:
             stops.append(stop)
         raise AssertionError(f"no end after {most} stops, the last {stops[-3:]}")
 
-    async def barriers(self) -> list[Finding]:
-        """What axe-core finds that is serious or critical."""
+    async def barriers(self, *rules: str) -> list[Finding]:
+        """What axe-core finds that is serious or critical, by all its rules or by some."""
+        options: dict[str, Any] = {"preload": False, "resultTypes": ["violations"]}
+        if rules:
+            options["runOnly"] = {"type": "rule", "values": rules}
         await self.page.evaluate(self._axe.read_text())
-        told = await self.page.evaluate("() => axe.run(document, {preload: false, resultTypes: ['violations']})")
+        told = await self.page.evaluate("(options) => axe.run(document, options)", options)
         assert told["passes"], "axe-core has looked at nothing"
         return [
             Finding(
