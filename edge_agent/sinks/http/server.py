@@ -35,6 +35,7 @@ class HttpSink:
         ready: it is open.
         port: where; final once it is ready.
         trouble: why there is no page, and what to do; empty if there is one.
+        curves: the last hour.
     """
 
     def __init__(
@@ -54,11 +55,11 @@ class HttpSink:
         self.ready = asyncio.Event()
         self.port = options().port
         self.trouble = ""
+        self.curves = Curves()
 
     async def run(self, store: Store) -> Never:
         """Serve until cancelled. A port that is taken is waited for: the endpoint does not depend on a page."""
-        curves = Curves()
-        site = Site(store, about=self._about, options=self._options, now=self._now, pace=self._pace, curves=curves)
+        site = Site(store, about=self._about, options=self._options, now=self._now, pace=self._pace, curves=self.curves)
         listener = Listener(site.answer, limits=self._limits)
         await self._open(listener)
         heartbeat = self._about.health.register(PART, deadline_s=_DEADLINE_S)
@@ -71,7 +72,7 @@ class HttpSink:
             while True:
                 if listener.is_open:
                     heartbeat.beat()
-                curves.note(store.observations(), monotonic_s=loop.time(), at=self._now())
+                self.curves.note(store.observations(), monotonic_s=loop.time(), at=self._now())
                 await asyncio.sleep(_HEARTBEAT_S)
         finally:
             self._about.health.forget(PART)
