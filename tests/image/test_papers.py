@@ -149,3 +149,18 @@ def test_the_list_of_packages_is_in_order() -> None:
     assert all(re.fullmatch(r"[a-z0-9][a-z0-9.+-]+", line) for line in lines)
     assert {"busybox", "overlayroot", "raspi-firmware", "python3", "cloud-init"} <= set(lines)
     assert not {"linux-image-arm64", "gcc", "python3-pip"} & set(lines)
+
+
+def test_the_text_on_the_card_is_for_every_pc() -> None:
+    text = (IMAGE / "firmware/edge-agent/README.txt").read_bytes()
+    assert text.count(b"\r\n") == text.count(b"\n") > 20
+    assert all(len(line) <= 78 for line in text.decode("ascii").splitlines())
+
+
+def test_pictures_that_the_readme_shows_are_there_and_say_what_they_show() -> None:
+    shown = re.findall(r"!\[(.+)\]\((pictures/.+?)\)", (IMAGE / "README.md").read_text())
+    assert {name for _, name in shown} == {f"pictures/{file.name}" for file in (IMAGE / "pictures").iterdir()}
+    for _, name in shown:
+        picture = (IMAGE / name).read_text()
+        assert re.search(r"<title[^>]*>\S", picture), f"{name} has no title for those who cannot see it"
+        assert re.search(r"<desc[^>]*>\S", picture), f"{name} has no description"
