@@ -57,11 +57,11 @@ def agent_page(
 </section>
 <section id="computer" data-live>
 <h2>{escaped(said.computer)}</h2>
-<dl>{_rows((*_computer(agent.computer, words), *_disks(agent.disks, words)))}</dl>
+<dl class="facts">{_rows((*_computer(agent.computer, words), *_disks(agent.disks, words)))}</dl>
 </section>
 <section id="process" data-live>
 <h2>{escaped(said.process)}</h2>
-<dl>{_rows(_process(agent, words))}</dl>
+<dl class="facts">{_rows(_process(agent, words))}</dl>
 </section>"""
     return document(
         title=said.title.format(host=socket.gethostname()),

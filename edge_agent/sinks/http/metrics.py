@@ -60,7 +60,8 @@ def metrics(store: Store, about: About) -> Iterator[str]:
     """
     machines = [_Machine(_pair("machine", each.machine.id), each) for each in store.observations()]
     agent = list(_of_agent(store, machines, about))
-    for family in (*_of_machines(machines), *agent, *_of_process(this_process())):
+    agent += [*_of_computer(about), *_of_process(this_process())]
+    for family in (*_of_machines(machines), *agent):
         yield _written(family)
 
 
@@ -251,10 +252,34 @@ def _of_agent(store: Store, machines: Sequence[_Machine], about: About) -> Itera
     yield one("healthy", "gauge", "1 while every part of the agent does its work.", int(not about.complaints()))
     yield one("opcua_open", "gauge", "1 while the OPC UA endpoint is open.", int(not endpoint.waits_for))
     yield one("opcua_anonymous", "gauge", "1 if everybody may read the OPC UA endpoint.", int(endpoint.anonymous))
+    yield one("opcua_sessions", "gauge", "How many clients are logged in to it.", len(about.sessions()))
     if about.journal is not None:
         status = about.journal.status
         yield one("journal_durable", "gauge", "1 while what happens is safe on the disk.", int(status.durable))
         yield one("journal_waiting_runs", "gauge", "How many runs are only in memory.", status.waiting)
+        size_bytes = about.journal.size_bytes
+        if size_bytes is not None:
+            yield one("journal_size_bytes", "gauge", "Size of the journal's files.", size_bytes)
+
+
+def _of_computer(about: About) -> Iterator[_Family]:
+    """What the computer tells, and no more."""
+    computer = about.computer()
+    if computer is not None:
+        for name, sentence, value in (
+            ("temperature_celsius", "Temperature of the processor.", computer.temperature_celsius),
+            ("under_voltage", "1 while the power supply is too weak.", computer.under_voltage_now),
+            ("throttled", "1 while the processor is slowed down.", computer.throttled),
+            ("clock_synchronised", "1 while the clock is set by the network.", computer.clock_synchronised),
+            ("memory_available_bytes", "Memory that programs can still have.", computer.memory_available_bytes),
+        ):
+            if value is not None:
+                yield _Family(f"{_PREFIX}_computer_{name}", "gauge", sentence, [("", float(value))])
+    disks = [(f"{{{_pair('path', disk.path)}}}", disk) for disk in about.disks()]
+    free = [(label, disk.free_bytes) for label, disk in disks]
+    total = [(label, disk.total_bytes) for label, disk in disks]
+    yield _Family(f"{_PREFIX}_disk_free_bytes", "gauge", "Room on the file system of a folder.", free)
+    yield _Family(f"{_PREFIX}_disk_size_bytes", "gauge", "Size of the file system of a folder.", total)
 
 
 def _of_process(process: Process | None) -> Iterator[_Family]:

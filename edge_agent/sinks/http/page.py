@@ -114,7 +114,7 @@ def connect(endpoint: Endpoint, words: Words) -> str:
         button = copy_button("fingerprint", words, of=said.fingerprint)
         certificate = f'<code id="fingerprint">{escaped(endpoint.fingerprint)}</code> {button}'
     return f"""<h2>{escaped(said.endpoint)}</h2>
-<dl>
+<dl class="facts">
 <dt>{escaped(said.urls)}</dt>{urls}
 <dt>{escaped(said.fingerprint)}</dt><dd>{certificate}</dd>
 </dl>"""

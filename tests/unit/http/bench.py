@@ -13,6 +13,7 @@ import aiohttp
 from msgspec.structs import replace
 
 from edge_agent.admin import Admin
+from edge_agent.computer import Computer, Disk
 from edge_agent.health import Health
 from edge_agent.items import DataItem
 from edge_agent.journal import Journal
@@ -31,6 +32,21 @@ NOW = datetime(2026, 3, 4, 5, 6, 9, tzinfo=UTC)
 FINGERPRINT = "3f" * 32
 ENDPOINT = Endpoint(urls=("opc.tcp://pi:4840",), hostname="pi", fingerprint=FINGERPRINT)
 STATUS = AgentStatus(version="1.2.3", started_at=NOW, config_status="2026-03-04T05:06:07Z 1 machines")
+
+COMPUTER = Computer(
+    model="Raspberry Pi Zero 2 W",
+    os="Debian GNU/Linux 13",
+    python="3.13.5",
+    temperature_celsius=61.5,
+    under_voltage_now=True,
+    under_voltage_since_boot=True,
+    throttled=False,
+    clock_synchronised=False,
+    memory_total_bytes=512_000_000,
+    memory_available_bytes=210_000_000,
+    uptime_s=90_000.0,
+)
+DISK = Disk(path="/var/lib/edge-agent", total_bytes=16_000_000_000, free_bytes=2_000_000_000, read_only=True)
 
 
 class Bench:

@@ -19,7 +19,7 @@ from edge_agent.observation import Observation, Polls
 from edge_agent.sinks.http.metrics import metric_name, metrics
 from tests.observations import AT, PRINTING, observation
 
-from .bench import Bench, observed
+from .bench import COMPUTER, DISK, Bench, observed
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "http.md").read_text(encoding="utf-8")
 FULL = replace(
@@ -73,7 +73,7 @@ def parse(text: str) -> dict[str, Family]:
 @pytest.fixture
 async def full(tmp_path: Path) -> str:
     journal = await Journal.open(tmp_path / "journal.db")
-    bench = Bench(journal=journal)
+    bench = Bench(journal=journal, computer=lambda: COMPUTER, disks=lambda: (DISK,))
     bench.store.publish(observation(snapshot=FULL, run=RUN, polls=Polls(cycles=7, failures=2, duration_s=0.5)))
     text = "".join(metrics(bench.store, bench.about))
     await journal.close()
@@ -203,6 +203,20 @@ def test_the_agent_and_its_process_are_told() -> None:
     families = parse("".join(metrics(bench.store, bench.about)))
     told = [value(families, f"edge_agent_{name}", "") for name in ("healthy", "opcua_open", "opcua_anonymous")]
     assert told == [0, 0, 1]
+
+
+def test_of_the_computer_only_what_it_tells_is_told(full: str) -> None:
+    families = parse(full)
+    told = [value(families, f"edge_agent_computer_{name}", "") for name in ("temperature_celsius", "under_voltage")]
+    assert told == [61.5, 1]
+    assert value(families, "edge_agent_disk_free_bytes", '{path="/var/lib/edge-agent"}') == 2e9
+    assert (value(families, "edge_agent_journal_size_bytes", "") or 0) > 0
+    silent = replace(COMPUTER, temperature_celsius=None, under_voltage_now=None, throttled=None)
+    bench = Bench(computer=lambda: silent)
+    families = parse("".join(metrics(bench.store, bench.about)))
+    assert {name for name in families if "_computer_" in name} == {
+        "edge_agent_computer_clock_synchronised", "edge_agent_computer_memory_available_bytes"
+    }  # fmt: skip
 
 
 def test_every_name_is_documented(full: str) -> None:
