@@ -29,9 +29,10 @@ from .journal import Journal
 from .machines import Machines
 from .observation import AgentStatus
 from .restarts import LastWords
-from .session import open_session
+from .session import ClientSession, open_session
 from .sinks import Sink
 from .sinks.http.about import About
+from .sinks.http.setting_up import SetUp
 from .sinks.opcua.options import OPEN_TO_ALL
 from .sinks.opcua.server import OpcUaSink
 from .store import Store
@@ -62,7 +63,8 @@ def _file_state(path: Path) -> tuple[int, int, int] | None:
 class Agent:
     """The running agent.
 
-    ``load`` reads the configuration anew and raises `ConfigFileError`; without it there is nothing to reload.
+    ``load`` reads the configuration anew and raises `ConfigFileError`; without it there is nothing to reload. It reads
+    ``config_path``, which the status page may change; without that there is nothing to set up.
     ``sinks`` are served beside the OPC UA endpoint. ``last_words`` knows why this run began, and is told of parts that
     are late; ``freeze`` is told that the event loop goes round.
 
@@ -76,6 +78,7 @@ class Agent:
         *,
         state_dir: Path,
         load: Callable[[], Config] | None = None,
+        config_path: Path | None = None,
         sinks: Sequence[Sink] = (),
         last_words: LastWords | None = None,
         freeze: Freeze | None = None,
@@ -85,6 +88,7 @@ class Agent:
         self._config = config
         self._state_dir = state_dir
         self._load = load
+        self._config_path = config_path
         self._extra_sinks = sinks
         self._last_words = last_words
         self._freeze = freeze
@@ -133,7 +137,12 @@ class Agent:
         loop = asyncio.get_running_loop()
         health = Health(monotonic=loop.time)
         identity = device_uuid(self._state_dir)
-        async with _journal(self._state_dir) as journal, open_session() as session, asyncio.TaskGroup() as tasks:
+        async with (
+            _journal(self._state_dir) as journal,
+            open_session() as session,
+            self._setting_up(session) as set_up,
+            asyncio.TaskGroup() as tasks,
+        ):
             opcua = OpcUaSink(
                 self._config.opcua,
                 device_uuid=identity,
@@ -159,7 +168,7 @@ class Agent:
                 dice=self._dice,
                 device_uuid=identity,
             )
-            about = self._about(opcua, health=health, journal=journal)
+            about = self._about(opcua, health=health, journal=journal, set_up=set_up)
             for sink in (opcua, *self._page(about), *self._extra_sinks):
                 tasks.create_task(sink.run(self.store), name=type(sink).__name__)
             polled = asyncio.Event()
@@ -224,7 +233,7 @@ class Agent:
         log.info("configuration reloaded: %d machines", len(config.machines))
         self._publish_status(f"{config.in_words}, reloaded", opcua)
 
-    def _about(self, opcua: OpcUaSink, *, health: Health, journal: Journal) -> About:
+    def _about(self, opcua: OpcUaSink, *, health: Health, journal: Journal, set_up: SetUp | None) -> About:
         """Where the status page asks for what the store does not hold."""
         return About(
             endpoint=lambda: told.endpoint(opcua),
@@ -238,7 +247,28 @@ class Agent:
             computer=computer,
             disks=told.disks(self._state_dir, Path("/")),
             admin=Admin(self._state_dir),
+            set_up=set_up,
         )
+
+    @asynccontextmanager
+    async def _setting_up(self, session: ClientSession) -> AsyncIterator[SetUp | None]:
+        """What the status page's guide works with, where there is a page and a file that it can write."""
+        if self._config_path is None or not self._config.http.enabled:
+            yield None
+            return
+        from .setup.room import Room  # noqa: PLC0415 - as in `_page`
+
+        room = Room(
+            config_path=self._config_path,
+            state_dir=self._state_dir,
+            session=session,
+            in_force=lambda: self._config,
+            on_written=self._reload_wanted.set,
+        )
+        try:
+            yield room
+        finally:
+            await room.close()
 
     def _page(self, about: About) -> list[Sink]:
         """The status page, where it is wanted; what it needs is not imported otherwise."""

@@ -93,6 +93,7 @@ def _agent(config_path: Path, state_dir: Path, *, may_be_missing: bool, last_wor
         config,
         state_dir=state_dir,
         load=lambda: load(config_path, state_dir=state_dir, remember=True),
+        config_path=config_path,
         last_words=last_words,
         freeze=freeze,
     )
