@@ -87,7 +87,7 @@ def _config(sources: Sources) -> str:
     except jsonc.JsonError as error:
         where = f" ({error.position})" if error.position else ""
         return f"not shown, since it cannot be decoded{where}: {error.text}\n"
-    return sources.redactor.key_like(_json(redacted(value)))
+    return sources.redactor.key_like(_json(sources.redactor.values(redacted(value))))
 
 
 def _answer(sources: Sources, path: str) -> bytes:

@@ -21,8 +21,6 @@ _SHORTEST = 4
 """A known secret that is shorter is only found as a word of its own."""
 _BEGINNING = 8
 """So much of a long secret is a secret too."""
-_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
-"""Small letters by capitals of ASCII: unlike str.lower(), it changes no text's length."""
 
 _USER_INFO = re.compile(r"//[^/\s@\"'<>]+@")
 _LABELLED = re.compile(
@@ -59,18 +57,23 @@ class Redactor:
         self, secrets: Iterable[str], *, names: Iterable[str] = (), salt: bytes, with_names: bool = False
     ) -> None:
         known = {secret for secret in secrets if secret}
-        forms = {form for secret in known for form in _forms(secret) if len(form) >= _SHORTEST}
-        # The longest first: one may be the beginning of another.
-        self._forms = sorted((form.translate(_LOWER) for form in forms), key=len, reverse=True)
-        self._words = [re.compile(rf"(?<!\w){re.escape(short)}(?!\w)") for short in known if len(short) < _SHORTEST]
+        forms = {coded for secret in known for form in _forms(secret) if len(coded := _lower(form)) >= _SHORTEST}
+        self._forms: dict[bytes, list[bytes]] = {}
+        for form in sorted(forms):
+            self._forms.setdefault(_sought(form), []).append(form)
+        # The letter of JSON's "\\n" does not make a word longer.
+        self._words = [
+            re.compile(rf"(?:(?<!\w)|(?<=\\[bfnrt])){re.escape(short)}(?!\w)")
+            for short in known
+            if len(short) < _SHORTEST
+        ]
         self._salt = salt
         self._with_names = with_names
         self._names = sorted({name for name in names if len(name) >= _SHORTEST_NAME}, key=len, reverse=True)
 
     def text(self, text: str) -> str:
         """Without secrets that are known, hashes of passwords, and what stands before an @ in a URL."""
-        for form in self._forms:
-            text = _without(text, form)
+        text = self._without_known(text)
         for word in self._words:
             text = word.sub(REMOVED, text)
         text = _HASHED.sub(REMOVED, _USER_INFO.sub(f"//{REMOVED}@", text))
@@ -98,16 +101,32 @@ class Redactor:
         return self.text(text)
 
     def values(self, value: Any) -> Any:  # noqa: ANN401 - plain JSON
-        """Plain JSON values with the names in them replaced; secrets are taken out of the text it becomes."""
+        """Plain JSON values, each text as `text` has it, and those replaced that are names by their key."""
         if isinstance(value, dict):
-            return {key: self._value(key, item) for key, item in value.items()}
-        return [self.values(item) for item in value] if isinstance(value, list) else value
+            return {self.text(key): self._value(key, item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self.values(item) for item in value]
+        return self.text(value) if isinstance(value, str) else value
 
     def name(self, name: str) -> str:
         """A short hash: the same for the same name in one bundle, and of no use beside it."""
         if self._with_names or not name or name.startswith("name-"):
             return name
         return f"name-{hashlib.blake2s(name.encode('utf-8', 'replace'), key=self._salt, digest_size=4).hexdigest()}"
+
+    def _without_known(self, text: str) -> str:
+        """Each place where a form of a secret stands or begins, as far as it is like any of them."""
+        raw = _coded(text)
+        small = raw.lower()
+        spans = sorted(span for sought, forms in self._forms.items() for span in _spans(small, sought, forms))
+        if not spans:
+            return text
+        kept, parts = 0, []
+        for begin, end in spans:
+            if begin >= kept:
+                parts += [raw[kept:begin], REMOVED.encode()]
+            kept = max(kept, end)
+        return b"".join([*parts, raw[kept:]]).decode("utf-8", "ignore")
 
     def _value(self, key: str, item: Any) -> Any:  # noqa: ANN401 - plain JSON
         if key in _NAME_KEYS and isinstance(item, str):
@@ -118,7 +137,7 @@ class Redactor:
 def _forms(secret: str) -> Iterator[str]:
     """As others may write it."""
     raw = secret.encode("utf-8", "surrogatepass")
-    yield from (secret, secret[::-1], html.escape(secret), repr(secret)[1:-1])
+    yield from (secret, secret.upper(), secret.lower(), secret[::-1], html.escape(secret), repr(secret)[1:-1])
     yield from (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1])
     yield from (quote(raw, safe=""), quote(raw), quote_plus(raw), raw.hex())
     for before in range(3):
@@ -130,15 +149,31 @@ def _forms(secret: str) -> Iterator[str]:
         yield core.translate(str.maketrans("+/", "-_"))
 
 
-def _without(text: str, form: str) -> str:
-    """Every place where the form stands, or a long one begins."""
-    sought = form if len(form) < _BEGINNING + 4 else form[:_BEGINNING]
-    small = text.translate(_LOWER)
-    at, kept, parts = small.find(sought), 0, []
+def _coded(text: str) -> bytes:
+    return text.encode("utf-8", "replace")
+
+
+def _lower(text: str) -> bytes:
+    """Bytes have small letters of ASCII only: as many as there were."""
+    return _coded(text).lower()
+
+
+def _sought(form: bytes) -> bytes:
+    """By what a form is found: a long one by its beginning."""
+    return form if len(form) < _BEGINNING + 4 else form[:_BEGINNING]
+
+
+def _spans(text: bytes, sought: bytes, forms: list[bytes]) -> Iterator[tuple[int, int]]:
+    at = text.find(sought)
     while at >= 0:
-        end = at + len(sought)
-        while end < len(small) and end - at < len(form) and small[end] == form[end - at]:
-            end += 1
-        parts += [text[kept:at], REMOVED]
-        at, kept = small.find(sought, end), end
-    return "".join([*parts, text[kept:]])
+        end = at + max(_alike(text, at, form) for form in forms)
+        yield at, end
+        at = text.find(sought, end)
+
+
+def _alike(text: bytes, at: int, form: bytes) -> int:
+    """How many letters of a form stand there."""
+    count = 0
+    while count < len(form) and at + count < len(text) and text[at + count] == form[count]:
+        count += 1
+    return count
