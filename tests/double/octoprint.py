@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Literal, Self, TypedDict, Unpack
 
 from . import faults
+from .appkeys import PREFIX, AppKeys
 from .editions import EDITIONS, UnknownKey
 from .faults import Fault
 from .printer import HISTORY_TIME, Printer, Watched, encoded
@@ -92,6 +93,7 @@ class OctoPrintDouble:
 
     Attributes:
         printer: the model, with its own verbs.
+        appkeys: the plugin Application Keys.
         users: by API key. At first one, `KEY`, with the permission STATUS.
         connections: how many TCP connections were made so far.
         open_connections: those that are open now.
@@ -110,6 +112,7 @@ class OctoPrintDouble:
     ) -> None:
         self.edition = EDITIONS[version]
         self.printer = Printer(self._forget_answers)
+        self.appkeys = AppKeys(lambda: self.url)
         self.users = Watched({KEY: User()}, self._forget_answers)
         self.connections = 0
         self.open_connections: set[Connection] = set()
@@ -306,7 +309,12 @@ class OctoPrintDouble:
         connection.question = question
         known: Literal["right", "wrong"] = "right" if question.key in self.users else "wrong"
         fault = self._due(question.path)
-        status = connection.reply(self.answer(question)) if fault is None else fault(connection)
+        if fault is not None:
+            status = fault(connection)
+        elif question.path.startswith(PREFIX):
+            status = connection.reply(self.appkeys.answer(question, connection.body, self._loop.time()))
+        else:
+            status = connection.reply(self.answer(question))
         self._log.append(
             Request(
                 self._loop.time(),

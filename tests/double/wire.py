@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import functools
 import http
+import re
 import socket
 import struct
 from collections.abc import Callable, Iterable, Mapping
@@ -106,6 +107,7 @@ class Connection(asyncio.Protocol):
 
     number: int
     question: Question
+    body: bytes = b""
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
@@ -133,7 +135,7 @@ class Connection(asyncio.Protocol):
         self._listener.left(self)
 
     def data_received(self, data: bytes) -> None:
-        """Collect bytes until a request is complete. There are no bodies: nobody sends us any."""
+        """Collect bytes until a request is complete."""
         self._heard += data
         self._next()
 
@@ -150,8 +152,10 @@ class Connection(asyncio.Protocol):
         if self._busy or self._transport.is_closing():
             return
         head, end, rest = self._heard.partition(b"\r\n\r\n")
-        if end:
-            self._heard = rest
+        length = re.search(rb"(?i)\r\ncontent-length: *([0-9]+)", head)
+        size = int(length[1]) if length else 0
+        if end and len(rest) >= size:
+            self.body, self._heard = rest[:size], rest[size:]
             self._busy = True
             self._listener.asked(self, head)
 
