@@ -54,7 +54,9 @@ def test_what_imager_writes_passes_through(board: Board, choice: str) -> None:
 
 
 def test_what_the_image_has_is_a_customisation_that_asks_for_nothing(board: Board) -> None:
-    assert lay_seed(flashed(board, {}).paths, Parsing()) == []
+    programs = Programs()
+    assert lay_seed(flashed(board, {}).paths, programs) == []
+    assert programs.asked == []
     assert seed(board) == {name: (FIRMWARE / name).read_text() for name in FILES}
 
 
