@@ -31,6 +31,7 @@ WAIT_S = 300.0
 _KEPT = 16
 _KEEP_S = 1800.0
 _ANSWER_S = 15.0
+_AFTER_FAILURE_S = 0.5
 
 
 class Granted:
@@ -192,20 +193,21 @@ class Pairings:
         """The key, or why there is none."""
         loop = asyncio.get_running_loop()
         end = loop.time() + self._wait_s
-        heard = loop.time()
+        heard, failed = loop.time(), False
         while loop.time() < end:
-            await asyncio.sleep(self._every_s)
+            await asyncio.sleep(min(_AFTER_FAILURE_S, self._every_s) if failed else self._every_s)
             asked = loop.time()
             try:
                 async with asyncio.timeout(OVER_AFTER_S):
                     decision = await keys.decision(request)
             except (SourceError, TimeoutError):
+                failed = True
                 continue  # if it lasts, OctoPrint has forgotten the request, and the next answer says so
             if isinstance(decision, Secret):
                 return decision
             if not decision:
                 return _refusal(unheard_s=asked - heard)
-            heard = loop.time()
+            heard, failed = loop.time(), False
         text = (
             f"nobody has pressed Allow within {self._wait_s / 60:g} minutes; ask again, and press it in OctoPrint then"
         )
