@@ -20,7 +20,7 @@ PASSWORD = "/password"  # noqa: S105 - a path
 _STATUS = {
     Why.LOCKED: HTTPStatus.TOO_MANY_REQUESTS,
     Why.BUSY: HTTPStatus.TOO_MANY_REQUESTS,
-    Why.UNFIT: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Why.UNFIT: HTTPStatus.OK,
     Why.ALREADY_SET: HTTPStatus.CONFLICT,
 }
 
@@ -74,7 +74,7 @@ class Door:
             return visit.page(access_page.first_page(visit.words, visit.guide, minutes=minutes))
         new, again = visit.form.get("new", ""), visit.form.get("again", "")
         complaints = {"again": visit.guide.access.differ}
-        status = HTTPStatus.UNPROCESSABLE_ENTITY
+        status = HTTPStatus.OK
         if new == again:
             try:
                 token = await self._access.set_first(Secret(new), address=visit.address, secure=visit.secure)
@@ -89,7 +89,7 @@ class Door:
     async def _change(self, visit: Visit, form: Mapping[str, str], session: Session) -> web.Response:
         old, new, again = (form.get(name, "") for name in ("old", "new", "again"))
         complaints = {"again": visit.guide.access.differ}
-        status = HTTPStatus.UNPROCESSABLE_ENTITY
+        status = HTTPStatus.OK
         if new == again:
             try:
                 token = await self._access.change(session, Secret(old), Secret(new), address=visit.address)

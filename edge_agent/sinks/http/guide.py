@@ -2,6 +2,9 @@
 
 Only who is logged in gets here. What is read and written is done by the `SetUp`; the guide knows no more of it than
 texts. Looking for printers goes on only while the page that shows them is open.
+
+A form with something wrong in it comes back with 200: it is what a person is to read next, and to a browser's console
+anything else would be a fault of the page.
 """
 
 from __future__ import annotations
@@ -44,7 +47,6 @@ log = logging.getLogger(__name__)
 _OCTOPRINT_WAITS_S = 600.0
 _MOST_REMEMBERED = 16
 _MACHINE_FIELDS = tuple(one.name for one in fields(MachineForm))
-_UNPROCESSABLE = HTTPStatus.UNPROCESSABLE_ENTITY
 
 
 Errand = Callable[[Visit, SetUp], Awaitable[web.Response]]
@@ -97,7 +99,7 @@ class Guide:
             await set_up.forget(pairing.id)
             complaints = {"key" if key else "url": pairing.reason}
             page = add_page(_reader(visit), await set_up.found(), url=url, machine=machine, complaints=complaints)
-            return visit.page(page, status=_UNPROCESSABLE)
+            return visit.page(page)
         if instead := visit.form.get("instead", ""):
             await set_up.forget(instead)
         self._left_s(pairing.id)
@@ -141,7 +143,7 @@ class Guide:
         if outcome.complaints:
             pairing = _granted(set_up, typed.pairing)
             page = machine_page(_reader(visit), typed, pairing=pairing, complaints=outcome.complaints)
-            return visit.page(page, status=_UNPROCESSABLE)
+            return visit.page(page)
         log.info("machine %r was written to config.json, as somebody at %s wanted", outcome.machine_id, visit.address)
         return see(at(WRITTEN, saved=outcome.machine_id or "1"))
 
@@ -155,7 +157,7 @@ class Guide:
         outcome = await set_up.remove(machine_id)
         if outcome.complaints:
             page = remove_page(_reader(visit), machine, complaints=outcome.complaints)
-            return visit.page(page, status=_UNPROCESSABLE)
+            return visit.page(page)
         log.info("machine %r was taken out of config.json, as somebody at %s wanted", machine_id, visit.address)
         return see(at(WRITTEN, saved=machine_id))
 
@@ -170,7 +172,7 @@ class Guide:
         outcome = await set_up.save_states(cells)
         if outcome.complaints:
             page = states_page(_reader(visit), cells, complaints=outcome.complaints)
-            return visit.page(page, status=_UNPROCESSABLE)
+            return visit.page(page)
         log.info("the state table was written to config.json, as somebody at %s wanted", visit.address)
         return see(at(WRITTEN, saved="states"))
 

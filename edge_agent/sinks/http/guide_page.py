@@ -89,7 +89,8 @@ def add_page(
         + button(add.go_on)
     )
     by_hand = form(PAIR, fields, token=reader.token, hidden={"machine": machine})
-    content = f"""<section><h2>{escaped(add.found_title)}</h2>
+    content = alarm(add.states[PairingState.FAILED], wrong.values())
+    content += f"""<section><h2>{escaped(add.found_title)}</h2>
 <div id="found" data-live>{_found(found, reader, machine)}</div>
 <noscript><p>{link(ADD, add.reload, machine=machine)}</p></noscript></section>
 <section class="narrow"><h2>{escaped(add.by_hand_title)}</h2>{by_hand}</section>"""
@@ -100,7 +101,8 @@ def _found(found: Iterable[Found], reader: Reader, machine: str) -> str:
     add = reader.guide.add
     lines = []
     for one in found:
-        about = "".join(f" <small>{foreign(text)}</small>" for text in (one.url, one.version, one.model) if text)
+        version = f"OctoPrint {one.version}" if one.version else ""
+        about = "".join(f" <small>{foreign(text)}</small>" for text in (one.url, version, one.model) if text)
         ask = form(PAIR, button(add.ask), token=reader.token, hidden={"url": one.url, "key": "", "machine": machine})
         act = f"<p>{escaped(add.known)}</p>" if one.configured and not machine else ask
         lines.append(f'<li class="tile"><strong>{foreign(one.name)}</strong>{about}{act}</li>')
@@ -152,15 +154,15 @@ def _granted(reader: Reader, pairing: Pairing, machine: str) -> str:
     add = reader.guide.add
     known = [(add.user, pairing.user), (add.version, pairing.version), (add.may, ", ".join(pairing.permissions))]
     facts = "".join(f"<dt>{escaped(name)}</dt><dd>{foreign(text)}</dd>" for name, text in known if text)
-    on = f'<p><a class="go" href="{escaped(at(MACHINE, pairing=pairing.id, id=machine))}">'
+    on = escaped(at(MACHINE, pairing=pairing.id, id=machine))
     text = f'<h2>{escaped(add.states[pairing.state])}</h2><dl class="facts">{facts}</dl>'
     if not pairing.more_than_needed:
-        return f"{text}<p>{escaped(add.only_reads)}</p>{on}{escaped(add.go_on)}</a></p>"
+        return f'{text}<p>{escaped(add.only_reads)}</p><p><a class="go" href="{on}">{escaped(add.go_on)}</a></p>'
     least = "".join(f"<li>{escaped(line)}</li>" for line in add.least)
     paste = field("key", add.paste, kind="password", autocomplete="off", required="") + button(add.use_pasted)
     hidden = {"url": pairing.url, "machine": machine, "instead": pairing.id}
     return f"""{text}<p>{escaped(add.more_than_needed)}</p><ol>{least}</ol>
-{form(PAIR, paste, token=reader.token, hidden=hidden)}{on}{escaped(add.use_anyway)}</a></p>"""
+{form(PAIR, paste, token=reader.token, hidden=hidden)}<p><a href="{on}">{escaped(add.use_anyway)}</a></p>"""
 
 
 def _outside(url: str) -> str:

@@ -43,7 +43,7 @@ def machine_page(
     guide = reader.guide
     wrong = _by_field(complaints)
     lines = "".join(
-        field(name, label, text=getattr(typed, name), hint=hint, complaints=wrong.pop(name, ()), autocomplete="off")
+        field(name, label, text=getattr(typed, name), hint=hint, complaints=_beside(wrong, name), autocomplete="off")
         for name, (label, hint) in ((name, guide.fields[name]) for name in _FIELDS)
     )
     whose = (
@@ -111,7 +111,7 @@ def choices(column: str) -> list[str]:
     return [_written(member) for member in kinds[column]]
 
 
-def _row(reader: Reader, row: str, cells: Mapping[str, str], wrong: dict[str, list[str]]) -> str:
+def _row(reader: Reader, row: str, cells: Mapping[str, str], wrong: dict[str, list[Complaint]]) -> str:
     name = _row_name(reader, row)
     tds = []
     for column in StateRow.__struct_fields__:
@@ -119,7 +119,7 @@ def _row(reader: Reader, row: str, cells: Mapping[str, str], wrong: dict[str, li
             tds.append("<td></td>")
             continue
         at = f"{row}.{column}"
-        said = wrong.pop(at, [])
+        said = _beside(wrong, at)
         label = f"{name}: {reader.guide.columns[column]}"
         own = _own(reader, row, column)
         options = "".join(
@@ -159,13 +159,18 @@ def _written(member: Enum) -> str:
     return member.label if isinstance(member, Choice) else str(member.value)
 
 
-def _by_field(complaints: Iterable[Complaint]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+def _by_field(complaints: Iterable[Complaint]) -> dict[str, list[Complaint]]:
+    found: dict[str, list[Complaint]] = {}
     for complaint in complaints:
-        found.setdefault(complaint.field, []).append(complaint_text(complaint))
+        found.setdefault(complaint.field, []).append(complaint)
     return found
 
 
-def _rest(reader: Reader, wrong: Mapping[str, list[str]]) -> str:
+def _beside(wrong: dict[str, list[Complaint]], name: str) -> list[str]:
+    """The complaints of one field, which are told beside it: no line of a file is needed to find it."""
+    return [complaint.text for complaint in wrong.pop(name, ())]
+
+
+def _rest(reader: Reader, wrong: Mapping[str, list[Complaint]]) -> str:
     """Complaints that stand beside no field, above all."""
-    return alarm(reader.guide.complaints, [line for lines in wrong.values() for line in lines])
+    return alarm(reader.guide.complaints, [complaint_text(one) for several in wrong.values() for one in several])

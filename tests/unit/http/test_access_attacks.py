@@ -438,7 +438,7 @@ async def test_after_a_restart_the_password_cannot_be_set_again(tmp_path: Path) 
 async def test_a_password_that_will_not_do_is_told(tmp_path: Path, new: str, again: str, wrong: str) -> None:
     async with visited(tmp_path) as (bench, person):
         page = await person.send("/password", {"new": new, "again": again})
-        assert (page.status, f'id="{wrong}-wrong"' in page.text) == (422, True)
+        assert (page.status, f'id="{wrong}-wrong"' in page.text) == (200, True)
         assert not new or new not in page.text.replace('id="new', "")
         assert bench.admin is not None
         assert bench.admin.proof == ""
@@ -588,7 +588,7 @@ async def test_nothing_that_is_typed_or_found_is_obeyed(admin: Person, set_up: S
     set_up.next_pairing = set_up.pairings["failed"]
     pages.append(await admin.send("/setup/pair", fields))
     for page in pages:
-        assert page.status in {200, 422}, page.path
+        assert page.status == 200, page.path
         assert page.text.count("<script") == 1
         assert EVIL not in page.text
         assert "&lt;script&gt;" in page.text or "/setup/states" in page.path
