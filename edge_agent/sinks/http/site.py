@@ -11,7 +11,7 @@ from pathlib import Path
 from ...store import Store
 from . import stream
 from .about import About
-from .answers import API, HEADERS, TEXT, answer, refuse
+from .answers import API, HEADERS, TEXT, answer, packed, refuse
 from .curves import Curves
 from .desk import Desk
 from .door import HOME
@@ -78,7 +78,9 @@ class Site:
         if request.path == f"{API}events":
             return await self._events(request, deadline)
         try:
-            return await (self.desk.answer(request, deadline) if self.desk.has(request.path) else self._routed(request))
+            if self.desk.has(request.path):
+                return await self.desk.answer(request, deadline)
+            return packed(await self._routed(request), request)
         except Exception as error:  # a bug costs one answer, and not the connection
             kind = (request.path, type(error).__name__)
             if kind not in self._faults:
