@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import timedelta
+from math import exp, sin
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from edge_agent.model import Identification, Job, MachineState, Quality, Snapsho
 from edge_agent.observation import Observation
 from edge_agent.secret import Secret
 from edge_agent.sinks.http.about import ConfigProblem, MesUser, OpcUaSession, PastStart
-from edge_agent.sinks.http.server import HttpSink
+from edge_agent.sinks.http.curves import SLOTS, STEP_S
 from edge_agent.sinks.http.setting_up import Found, MachineForm, PairingState, Written
 from tests.observations import AT, PRINTING, observation
 from tests.unit.http.bench import NOW, Bench, machine
@@ -34,6 +35,11 @@ _DENIED = "http://printer-6.local: 403, the API key is wrong or was deleted; mak
 def hall(machines: int = 12) -> list[Observation]:
     """So many machines, the same each time."""
     return [_one(number) for number in range(machines)]
+
+
+def busy_hall(machines: int) -> list[Observation]:
+    """All of them print: the most there is to tell."""
+    return [printing(number, ratio=number / machines) for number in range(machines)]
 
 
 def fill(bench: Bench, machines: int = 12) -> None:
@@ -116,11 +122,14 @@ class Hall(Bench):
         guided: what the guide knows.
     """
 
-    def __init__(self, folder: Path, *, machines: int = 12, journal: Journal | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, machines: list[Observation] | None = None, journal: Journal | None = None
+    ) -> None:
         self.guided = guided()
-        super().__init__(state_dir=folder, set_up=self.guided, journal=journal)
-        self.about = replace(
-            self.about,
+        super().__init__(
+            state_dir=folder,
+            set_up=self.guided,
+            journal=journal,
             mes_users=lambda: (MesUser(name="mes-1", mes_ids=(1,)), MesUser(name="scada")),
             sessions=lambda: (_SESSION,),
             config_problems=lambda: (_PROBLEM,),
@@ -128,8 +137,17 @@ class Hall(Bench):
             computer=lambda: _COMPUTER,
             disks=lambda: (_DISK,),
         )
-        self.sink = HttpSink(lambda: self.options, about=self.about, now=lambda: NOW)
-        fill(self, machines)
+        shown = hall() if machines is None else machines
+        for each in shown:
+            self.store.publish(each)
+        self._remember(shown)
+
+    def _remember(self, observations: list[Observation]) -> None:
+        """An hour in which printers got warm, and swung around what they were told."""
+        began_s = asyncio.get_running_loop().time() - SLOTS * STEP_S
+        for slot in range(SLOTS + 1):
+            warmed = [_warmed(each, slot, phase=number) for number, each in enumerate(observations)]
+            self.sink.curves.note(warmed, monotonic_s=began_s + slot * STEP_S, at=NOW)
 
     async def set_password(self) -> None:
         """As if somebody had been here before."""
@@ -167,6 +185,23 @@ def guided() -> SetUpDouble:
         problems=("config.json:7:12: machines[1].url: expected a web address",),
     )
     return double
+
+
+def _warmed(now: Observation, slot: int, *, phase: int) -> Observation:
+    """As it was: cold at first, then after some minutes at its set points."""
+    if now.snapshot is None:
+        return now
+    share = 1 - exp(-max(slot - 10 - phase % 40, 0) / 8)
+    then = {
+        name: Temperature(
+            22 + (each.actual_celsius - 22) * share + 0.4 * sin(slot * 1.7 + phase)
+            if each.actual_celsius is not None
+            else None,
+            each.target_celsius if share else each.target_celsius and 0.0,
+        )
+        for name, each in now.snapshot.temperatures.items()
+    }
+    return replace(now, snapshot=replace(now.snapshot, temperatures=then))
 
 
 _SESSION = OpcUaSession(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from msgspec.structs import replace
 from playwright.async_api import ViewportSize
@@ -9,7 +11,7 @@ from playwright.async_api import ViewportSize
 from edge_agent.model import MachineState
 from tests.unit.http.bench import Bench
 
-from .hall import fill, printing
+from .hall import Hall, busy_hall, fill, printing
 from .visitor import DESK, PHONE, WALL, Chromium
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -84,15 +86,17 @@ async def test_without_a_script_everything_is_there_and_a_reload_has_what_is_new
         assert "66 %" in await visitor.text("#m-machine-0")
 
 
-@pytest.mark.parametrize("machines", [0, 12, 50])
-async def test_the_first_load_is_small(browser: Chromium, machines: int) -> None:
-    bench = Bench()
-    fill(bench, machines)
-    async with bench.running(), browser.window(bench.url) as visitor:
+@pytest.mark.parametrize(
+    ("machines", "path"), [(0, "/"), (12, "/"), (50, "/"), (12, "/machines/machine-0"), (12, "/agent")]
+)
+async def test_the_first_load_is_small(browser: Chromium, tmp_path: Path, machines: int, path: str) -> None:
+    hall = Hall(tmp_path, machines=busy_hall(machines))
+    await hall.set_password()
+    async with hall.running(), browser.window(hall.url) as visitor:
         size = await visitor.weigh()
-        await visitor.open("/")
+        await visitor.open(path)
         total = size()
-        print(f"{machines} machines: {total / 1000:.1f} kB")
+        print(f"{path} with {machines} machines: {total / 1000:.1f} kB")
         assert 3_000 < total < MOST_BYTES
 
 
