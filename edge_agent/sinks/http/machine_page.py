@@ -19,7 +19,7 @@ from .report import CurvesReport, items_of, machine_report
 from .tile import colour, glance, temperature
 from .words import Words
 
-_NOTHING = "&ndash;"
+_NOTHING = "-"
 _AT_ONCE_S = 5
 """A print's time runs, and temperatures change all the while: more often than that nobody reads it."""
 

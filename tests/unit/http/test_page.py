@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Mapping
 from datetime import timedelta
-from html.parser import HTMLParser
 from pathlib import Path
 
 import msgspec
@@ -18,48 +18,20 @@ from edge_agent.jobs import Outcome
 from edge_agent.model import Job, MachineState, Quality, Temperature
 from edge_agent.observation import Observation
 from edge_agent.sinks.http import site
+from edge_agent.sinks.http.curves import SLOTS, STEP_S
 from edge_agent.sinks.http.filters import Group
 from edge_agent.sinks.http.html import duration
 from edge_agent.sinks.http.page import page
-from edge_agent.sinks.http.report import AgentReport, agent_report, machine_report
+from edge_agent.sinks.http.report import AgentReport, CurveReport, CurvesReport, agent_report, machine_report
 from edge_agent.sinks.http.words import DE, EN, Words, words_for
 from tests.observations import PRINTING, observation
 
 from .bench import FINGERPRINT, NOW, Bench, machine, observed
+from .reader import Reader
 
 ASSETS = Path(site.__file__).with_name("assets")
+WARM = replace(PRINTING, temperatures={name: Temperature(59.5, 60.0) for name in ("tool0", "bed", "chamber")})
 EVIL = "<script>alert(1)</script>\"' onload=x &amp; \u202e"
-_VOID = {"meta", "link", "br", "input"}
-
-
-class Reader(HTMLParser):
-    """Reads a page strictly: every element that is opened is closed, in order."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: list[str] = []
-        self.attributes: list[tuple[str, str, str]] = []
-        self.words: list[str] = []
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += [(tag, name, value or "") for name, value in attrs]
-        if tag not in _VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.words.append(data.strip())
-
-    @property
-    def text(self) -> str:
-        return " ".join(filter(None, self.words))
 
 
 def agent(bench: Bench | None = None) -> AgentReport:
@@ -159,10 +131,25 @@ def test_it_reloads_itself_where_there_is_no_script() -> None:
     assert ("meta", "name", "viewport") in reader.attributes
 
 
-def test_fifty_machines_are_less_than_sixty_kilobytes_with_everything() -> None:
-    bench = Bench()
-    text = page([machine_report(observed(number)) for number in range(50)], agent(bench), bench.endpoint, EN)
+def test_the_first_load_of_twenty_machines_with_a_restless_hour_is_less_than_sixty_kilobytes() -> None:
+    restless = curves(("tool0", 215.0), ("bed", 60.0), ("chamber", 45.0))
+    reports = [machine_report(observed(number, snapshot=WARM)) for number in range(20)]
+    text = page(reports, agent(), Bench().endpoint, DE, curves=lambda _: restless)
+    assert text.count("<svg") == 60
     assert len(text.encode()) + sum(file.stat().st_size for file in ASSETS.iterdir()) < 60_000
+
+
+def curves(*heaters: tuple[str, float]) -> CurvesReport:
+    """An hour of heating up, holding with some noise, and one gap."""
+    dice = random.Random(7)
+    told = {}
+    for name, goal in heaters:
+        warmed = [20 + (goal - 20) * min(1.0, slot / 9) + dice.gauss(0, 0.4) for slot in range(SLOTS)]
+        told[name] = CurveReport(
+            actual_celsius=tuple(None if slot == 60 else round(value, 1) for slot, value in enumerate(warmed)),
+            target_celsius=(goal,) * SLOTS,
+        )
+    return CurvesReport(step_s=STEP_S, ends_at=NOW, heaters=told)
 
 
 @pytest.mark.parametrize("words", [EN, DE], ids=lambda words: words.language)
