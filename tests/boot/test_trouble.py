@@ -107,7 +107,7 @@ def by_stick(board: Board, archive: Path, signature: bytes | None) -> str:
         if content is not None:
             (board.folder / "put").write_bytes(content)
             run_tool("mcopy", "-i", inside, f"/build/boot/{board.folder.name}/put", f"::{name}")
-    done = "journalctl -b -o cat -u 'edge-agent-update-from@*' | grep -c '^Finished' || true"
+    done = "journalctl -b -o cat 2>/dev/null | grep -c '^Finished edge-agent-update-from@' || true"
     count = int(board.ask(done))
     board.plug(inside)
     board.wait_until(lambda: int(board.ask(done)) > count, "the stick is read", within_s=1800)
