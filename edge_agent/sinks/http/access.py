@@ -87,9 +87,9 @@ class Access:
         self._proof = ""
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="admin password")
 
-    def session(self, tokens: Iterable[str]) -> Session | None:
-        """The session of a request that sent these tokens."""
-        return self.sessions.find(tokens, proof=self.admin.proof)
+    def session(self, tokens: Iterable[str], *, used: bool = True) -> Session | None:
+        """The session of a request that sent these tokens; not ``used`` by what a page asks for by itself."""
+        return self.sessions.find(tokens, proof=self.admin.proof, used=used)
 
     async def log_in(self, password: Secret, *, address: str, secure: bool) -> str:
         """Begin a session; the result is the token for its cookie.

@@ -67,7 +67,7 @@ class Desk:
         if self._access is None:
             return None
         try:
-            return self._access.session(tokens(request))
+            return self._access.session(tokens(request), used=False)
         except EdgeAgentError:
             return None  # the pages with forms say what is wrong
 
@@ -86,7 +86,9 @@ class Desk:
         if self._access is None:
             return visit.page(note_page(words, guide.title, guide.access.not_here), status=HTTPStatus.NOT_FOUND)
         try:
-            session = self._access.session(tokens(request))
+            # A page that is left open asks for itself anew; only a person makes a browser ask for HTML.
+            used = posted or "text/html" in request.headers.get("Accept", "")
+            session = self._access.session(tokens(request), used=used)
             if session is None and request.path in self._inside:
                 return _before_the_door(posted=posted)
             form = await read_form(request) if posted else None

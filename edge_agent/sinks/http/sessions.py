@@ -66,13 +66,14 @@ class Sessions:
         )
         return token
 
-    def find(self, tokens: Iterable[str], *, proof: str) -> Session | None:
-        """The session of one of the tokens a browser sent, if it still holds; it counts as used now."""
+    def find(self, tokens: Iterable[str], *, proof: str, used: bool = True) -> Session | None:
+        """The session of one of the tokens a browser sent, if it still holds; with ``used`` somebody is there."""
         self._sweep(proof)
         for token in tokens:
             found = self._all.get(_key(token))
             if found is not None:
-                found.used = self._monotonic()
+                if used:
+                    found.used = self._monotonic()
                 return found
         return None
 

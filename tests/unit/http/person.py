@@ -123,5 +123,5 @@ async def visited(
 async def another(bench: Bench) -> AsyncIterator[Person]:
     """One more browser."""
     jar = aiohttp.CookieJar(unsafe=True)  # cookies of an address, not of a name
-    async with aiohttp.ClientSession(bench.url, cookie_jar=jar) as client:
+    async with aiohttp.ClientSession(bench.url, cookie_jar=jar, headers={"Accept": "text/html,*/*;q=0.8"}) as client:
         yield Person(bench, client)

@@ -261,6 +261,16 @@ async def test_a_cookie_is_worth_nothing_after_a_while(admin: Person) -> None:
     assert not await stolen(admin, admin.cookie)
 
 
+async def test_a_page_that_is_left_open_keeps_no_session(admin: Person) -> None:
+    script = {"Accept": "*/*"}
+    for _ in range(3):
+        admin.bench.seconds += IDLE_S / 3 - 1
+        assert (await admin.get("/setup/add", headers=script)).path == "/setup/add"
+        assert (await admin.get("/", headers=script)).status == 200
+    admin.bench.seconds += 3
+    assert out(await admin.get("/setup/add", follow=False, headers=script))
+
+
 async def test_a_session_ends_even_if_it_is_used_all_the_time(admin: Person) -> None:
     passed = 0.0
     while passed + 1000 < LONGEST_S:
