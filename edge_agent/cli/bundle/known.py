@@ -63,7 +63,6 @@ def _of_configuration(file: Path, folder: Path) -> Iterator[str]:
         pairs = list(_hidden(value, redacted(value), ""))
         pairs += [(key, text) for key, text in _texts(value, "") if key in _REFERENCES]
     for key, text in pairs:
-        yield from _PASSWORD_IN_URL.findall(text)
         yield from (part for user in _PASSWORD_IN_URL.findall(text) for part in user.split(":")[1:])
         if key in _REFERENCES and looks_like_path(text):
             file = folder / text.strip()

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...config import Severity
-from .finding import Finding, bad, look, ok, parted
+from .finding import Finding, bad, look, ok, parted, unseen
 from .patient import Patient
 
 _HIDDEN = tuple(map(Path, ("/home", "/root", "/run/user", "/tmp", "/var/tmp")))  # noqa: S108 - where nothing is written
@@ -30,6 +30,9 @@ def configuration(patient: Patient) -> Iterator[Finding]:
             )
         else:
             yield bad(f"there is no {path}", "give the right name to --config")
+        return
+    if reading.hidden:
+        yield unseen(f"{path}, or a file that it names, is not for this user to read", "run this with sudo")
         return
     for problem in reading.problems:
         text, remedy = parted(str(problem))

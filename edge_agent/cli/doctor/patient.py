@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from ...computer import Computer, computer
-from ...config import Config, ConfigFileError, Problem, load
+from ...config import Config, ConfigFileError, Problem, Severity, load
 from ...errors import UnavailableError
 from ...sinks.http.options import HttpOptions
 from ...sinks.http.report import AgentReport
@@ -26,18 +26,20 @@ _PROPERTIES = (
     *("WatchdogUSec", "ExecMainStatus", "ActiveEnterTimestamp", "NeedDaemonReload", "MemoryCurrent", "MemoryHigh"),
 )
 _CREDENTIALS = Path("/run/credentials") / UNIT
+_NOT_FOR_US = "may not be read by this user"
 _ANSWER_S = 4.0
 
 
 class Reading(Struct, frozen=True, kw_only=True):
     """config.json as it is now. ``config`` is ``None`` if it cannot be used; ``problems`` then has the errors.
 
-    ``missing``: it is not there.
+    ``missing``: it is not there. ``hidden``: it, or a secret that it names, is not for this user to read.
     """
 
     config: Config | None = None
     problems: tuple[Problem, ...] = ()
     missing: bool = False
+    hidden: bool = False
 
 
 class Patient(Struct, frozen=True, kw_only=True):
@@ -117,7 +119,10 @@ def read(config_path: Path, state_dir: Path) -> Reading:
         with _credentials():
             config = load(config_path, state_dir=state_dir, remember=False)
     except ConfigFileError as error:
-        return Reading(problems=error.problems)
+        errors = [problem.text for problem in error.problems if problem.severity is Severity.ERROR]
+        # Of root's own file that is a fault, of another's it is as it should be.
+        hidden = os.geteuid() != 0 and all(_NOT_FOR_US in text for text in errors)
+        return Reading(problems=error.problems, hidden=hidden)
     return Reading(config=config, problems=config.warnings)
 
 

@@ -45,7 +45,7 @@ def report(patient: Patient, examined: tuple[Examined, ...]) -> Report:
 def exit_code(patient: Patient, examined: Sequence[Examined]) -> ExitCode:
     """CONFIG if config.json cannot be used, ATTENTION if somebody should look, else OK."""
     reading = patient.reading
-    if reading.config is None and not (reading.missing and patient.default_config):
+    if reading.config is None and not (reading.hidden or (reading.missing and patient.default_config)):
         return ExitCode.CONFIG
     attention = any(one.worst in {Level.LOOK, Level.BAD} for one in examined)
     return ExitCode.ATTENTION if attention else ExitCode.OK

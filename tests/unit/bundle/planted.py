@@ -33,11 +33,11 @@ ADMIN_PASSWORD = "the administrator's own"
 UNKNOWN_VALUE = "Tr4ppist-Monk-Under-A-Key-Nobody-Knows"
 UNKNOWN_PIN = 90817263
 URL_PASSWORD = "passw0rdInUrl!"
-UNIT_SECRET = "EnvironmentalSecret42"
-CREDENTIAL = "SystemdCredential4711"
+UNIT_SECRET = "environmental"
+CREDENTIAL = "entrusted-to-systemd"
 LOGGED_KEY = "L0ggedKeyThatIsInNoFile8"
 LOGGED_PASSWORD = "onlyinthelog"
-PEM_LINE = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj"
+PEM_LINE = "MIIEvQIBADANBgkqhki/GwBAQEFAASCBK/cwggSjgEAAoIBAQ/CVJTUtUscK/j9a"
 ADMIN_HASH = hash_password(Secret(ADMIN_PASSWORD))
 MES_HASH = hash_password(Secret(MES_PASSWORD))
 
@@ -149,7 +149,7 @@ def said() -> str:
     """A text that tells every secret in every way."""
     known = [form for secret in (*SECRETS, SHORT_PASSWORD) for form in written(secret)]
     cut = [f"cut off: {secret[: len(secret) - 3]}" for secret in SECRETS]
-    return "\n".join([*known, *cut])
+    return "\n".join([*known, *cut, f"a hash: {ADMIN_HASH}"])
 
 
 def logged() -> str:
@@ -228,9 +228,14 @@ def _answers() -> dict[str, bytes]:
 
     machine = {"id": "m-1", "reason": said(), "print": {"file_name": FILE_NAME, "user": USER}}
     name = FILE_NAME.replace("\\", "\\\\").replace('"', '\\"')
+    samples = (
+        f'edge_agent_job_info{{machine="m-1",file="{name}"}} 1\n'
+        'edge_agent_job_info{machine="m-2",file="not-yet-\\"journaled\\".gcode"} 1\n'
+        f"# {said()}\n"
+    )
     return {
         "/api/v1/agent": msgspec.json.encode(agent(config_status=said(), last_restart=f"crash: {said()}")),
         "/api/v1/machines": json.dumps({"machines": [machine]}).encode(),
-        "/metrics": f'edge_agent_job_info{{machine="m-1",file="{name}"}} 1\n# {said()}\n'.encode(),
+        "/metrics": samples.encode(),
         "/healthz": logged().encode(),
     }

@@ -130,7 +130,7 @@ def test_who_printed_what_is_nobodys_business(tmp_path: Path) -> None:
         opened = members(made(tmp_path, with_names=True)[0])
     file, printed = made(tmp_path)  # the page is gone by now: the journal and the log are enough to know names
     for text in (whole, _everything(file) + printed):
-        for name in (FILE_NAME, FILE_NAME.removesuffix(".gcode"), "Müller", USER, "never-journaled"):
+        for name in (FILE_NAME, FILE_NAME.removesuffix(".gcode"), "Müller", USER, "never-journaled", "journaled"):
             assert name not in text, _around(text, name)
     run = json.loads(members(file)["state/runs.json"])[0]
     assert run["file_name"].startswith("name-")

@@ -11,6 +11,8 @@ import pytest
 
 from edge_agent.cli.doctor.configuration import configuration, obstacle_for
 from edge_agent.cli.doctor.finding import Level
+from edge_agent.config import jsonc
+from edge_agent.config.jsonc import JsonError
 from tests.unit.doctor.patients import KEY, UNIT, levels, only, patient
 
 _MACHINE = f'{{"type": "OCTOPRINT", "url": "http://a", "authentication_file_path": "{KEY}", "mes_id": [1]}}'
@@ -35,6 +37,21 @@ def test_every_problem_with_its_place_and_what_to_do(tmp_path: Path) -> None:
     assert levels(found) == [Level.BAD, Level.BAD, Level.LOOK]
     assert any(f"{tmp_path}/config.json:1:31: [0].url: expected http:// or https://" in one.text for one in found)
     assert all(one.remedy for one in found)
+
+
+def test_what_is_not_for_us_to_read_is_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root reads everything, so the refusal is made up here; of root itself it would be a fault."""
+
+    def refused(*_: object) -> bytes:
+        raise JsonError("may not be read by this user; change its owner or mode")
+
+    (tmp_path / "config.json").write_text("[]")
+    monkeypatch.setattr(jsonc, "read_limited", refused)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    found = only(configuration(patient(tmp_path)))
+    assert (found.level, found.remedy) == (Level.UNSEEN, "run this with sudo")
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert only(configuration(patient(tmp_path))).level is Level.BAD
 
 
 def test_a_key_that_systemd_holds_is_not_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
