@@ -38,13 +38,12 @@ from .guide_page import (
 )
 from .html import escaped
 from .library import web
-from .setting_up import MachineForm, Pairing, PairingState, SetUp
+from .setting_up import PAIRING_WAIT_S, MachineForm, Pairing, PairingState, SetUp
 from .visit import Act, Visit, see
 from .written_page import ROWS, columns_of, machine_page, overview_page, remove_page, states_page, written_page
 
 log = logging.getLogger(__name__)
 
-_OCTOPRINT_WAITS_S = 600.0
 _MOST_REMEMBERED = 16
 _MACHINE_FIELDS = tuple(one.name for one in fields(MachineForm))
 
@@ -177,12 +176,12 @@ class Guide:
         return see(at(WRITTEN, saved="states"))
 
     def _left_s(self, pairing_id: str) -> float:
-        """How long OctoPrint waits at most, from when the pairing was first seen."""
+        """How long it is waited at most, from when the pairing was first seen."""
         now = self._monotonic()
         asked_at = self._asked_at.setdefault(pairing_id, now)
         while len(self._asked_at) > _MOST_REMEMBERED:
             del self._asked_at[next(iter(self._asked_at))]
-        return max(0.0, asked_at + _OCTOPRINT_WAITS_S - now)
+        return max(0.0, asked_at + PAIRING_WAIT_S - now)
 
 
 def _reader(visit: Visit) -> Reader:

@@ -115,7 +115,7 @@ def pairing_page(reader: Reader, pairing: Pairing, *, minutes: int, machine: str
     Args:
         reader: whom it is for.
         pairing: how it is now.
-        minutes: how long OctoPrint waits at most, while it does.
+        minutes: how long it is waited at most.
         machine: id of the machine that needs another key; empty for a new one.
     """
     add = reader.guide.add

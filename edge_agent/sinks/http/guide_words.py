@@ -132,7 +132,7 @@ EN = GuideWords(
         ended="You are not logged in, or no longer. Nothing was changed.",
         first_title="Set the admin password",
         first_why="Whoever knows it may change things on this page. It can be set here without knowing another for "
-        "{minutes} more minutes; then only on this computer.",
+        "{minutes} min; then only on this computer.",
         too_late="No admin password is set, and the time to set one here is over: the 15 minutes after the agent's "
         "start. Start the agent again, or make a password on this computer by",
         new="New password",
@@ -170,7 +170,7 @@ EN = GuideWords(
         },
         open_it="Open OctoPrint and log in there:",
         press_allow="It asks whether edge-agent may have access. Press Allow. This page then goes on.",
-        minutes_left="OctoPrint waits {minutes} more minutes at most.",
+        minutes_left="The agent waits for {minutes} min at most.",
         cancel="Cancel",
         ask_again="Ask again",
         gone="This request is not known any more. Ask again.",
@@ -261,7 +261,7 @@ DE = GuideWords(
         },
         ended="Sie sind nicht oder nicht mehr angemeldet. Nichts wurde geändert.",
         first_title="Admin-Passwort setzen",
-        first_why="Wer es kennt, darf hier etwas ändern. Noch {minutes} Minuten lang lässt es sich hier ohne ein "
+        first_why="Wer es kennt, darf hier etwas ändern. Noch {minutes} min lang lässt es sich hier ohne ein "
         "anderes setzen, danach nur auf diesem Rechner.",
         too_late="Es ist kein Admin-Passwort gesetzt, und die Zeit dafür ist vorbei: 15 Minuten nach dem Start des "
         "Agenten. Starten Sie den Agenten neu, oder machen Sie auf diesem Rechner eines mit",
@@ -300,7 +300,7 @@ DE = GuideWords(
         },
         open_it="OctoPrint öffnen und dort anmelden:",
         press_allow="Es fragt, ob edge-agent Zugriff haben darf. Dort „Allow“ drücken, dann geht es hier weiter.",
-        minutes_left="OctoPrint wartet höchstens noch {minutes} Minuten.",
+        minutes_left="Der Agent wartet höchstens noch {minutes} min.",
         cancel="Abbrechen",
         ask_again="Noch einmal bitten",
         gone="Diese Bitte ist nicht mehr bekannt. Bitten Sie noch einmal.",

@@ -13,6 +13,10 @@ from typing import Protocol
 from msgspec import Struct
 
 
+PAIRING_WAIT_S = 300.0
+"""How long an OctoPrint is asked for a key before it is given up."""
+
+
 class Found(Struct, frozen=True, kw_only=True):
     """An OctoPrint that announces itself by mDNS. ``configured``: config.json has it already."""
 

@@ -10,8 +10,9 @@ import pytest
 import pytest_asyncio
 from msgspec.structs import replace
 
+from edge_agent.setup.pairing import WAIT_S
 from edge_agent.sinks.http.guide_words import DE, EN
-from edge_agent.sinks.http.setting_up import Complaint, Found, MachineForm, PairingState
+from edge_agent.sinks.http.setting_up import PAIRING_WAIT_S, Complaint, Found, MachineForm, PairingState
 from edge_agent.sinks.http.written_page import ROWS, choices, columns_of
 
 from .bench import Bench, observed
@@ -41,7 +42,7 @@ async def test_from_the_first_start_to_a_machine(tmp_path: Path, set_up: SetUpDo
     async with visited(tmp_path, set_up=set_up) as (_, person):
         page = await person.get("/", headers=HTML)
         assert page.path == "/password"
-        assert "15 more minutes" in page.text
+        assert "for 15 min;" in page.text
         page = await person.fill(page, "/password", new=PASSWORD, again=PASSWORD)
         assert (page.path, EN.none_yet in page.text) == ("/setup", True)
         page = await person.get("/setup/add")
@@ -49,7 +50,7 @@ async def test_from_the_first_start_to_a_machine(tmp_path: Path, set_up: SetUpDo
         page = await person.fill(page, "/setup/pair")
         assert page.path == "/setup/pairing?id=p-1"
         assert "http://octopi.local/#appkeys" in page.text
-        assert "10 more minutes" in page.text
+        assert "waits for 5 min at most" in page.text
         set_up.pairings["p-1"] = GRANTED
         page = await person.get("/setup/pairing?id=p-1")
         assert "STATUS" in page.text
@@ -143,14 +144,18 @@ async def test_who_waits_sees_how_long_and_may_cancel(person: Person, set_up: Se
     page = await person.fill(await person.get("/setup/add"), "/setup/pair", url="http://a")
     assert 'data-every="2"' in page.text
     assert '<noscript><meta http-equiv="refresh" content="5"></noscript>' in page.text
-    person.bench.seconds += 400
+    person.bench.seconds += 200
     page = await person.get("/setup/pairing?id=p-1")
-    assert "4 more minutes" in page.text
+    assert "waits for 2 min at most" in page.text
     page = await person.fill(page, "/setup/forget")
     assert page.path == "/setup/add"
     assert set_up.pairings == {}
     gone = await person.get("/setup/pairing?id=p-1")
     assert (gone.status, EN.add.gone in gone.text) == (404, True)
+
+
+def test_the_page_counts_down_to_when_it_is_given_up() -> None:
+    assert PAIRING_WAIT_S == WAIT_S
 
 
 async def test_a_key_that_may_too_much_brings_the_better_way_in_three_lines(
