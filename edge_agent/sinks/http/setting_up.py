@@ -12,7 +12,6 @@ from typing import Protocol
 
 from msgspec import Struct
 
-
 PAIRING_WAIT_S = 300.0
 """How long an OctoPrint is asked for a key before it is given up."""
 
