@@ -136,13 +136,14 @@ class Discovery:
         finally:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
-            await process.wait()
+            await process.communicate()  # what is left in its pipes; they stay open otherwise
 
     def _take(self, line: bytes) -> None:
         with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError):
             heard = msgspec.json.decode(line, type=Heard)
             if heard.name in self._heard or len(self._heard) < MOST_FOUND:
                 self._heard[heard.name] = heard
+                self.trouble = ""
 
     async def _ended(self, process: asyncio.subprocess.Process) -> None:
         assert process.stderr is not None  # noqa: S101 - as above
