@@ -17,8 +17,8 @@ from edge_agent.sinks.http.written_page import ROWS, choices, columns_of
 
 from .bench import Bench, observed
 from .person import PASSWORD, Person, another, visited
-from .set_up_double import GRANTED, KEY, SetUpDouble
 from .reader import Reader
+from .set_up_double import GRANTED, KEY, SetUpDouble
 
 HTML = {"Accept": "text/html,*/*"}
 MARK_ONE = MachineForm(id="mark-one", url="http://octopi.local", custom_name="Mark One", mes_id="1")
