@@ -51,10 +51,7 @@ def agent_page(
 <p>{english(agent.config_status)}</p>
 {_problems(agent.config_problems, words)}
 </section>
-<section id="starts" data-live>
-<h2>{escaped(said.starts)}</h2>
 {_starts(agent.starts, agent.time, words)}
-</section>
 <section id="computer" data-live>
 <h2>{escaped(said.computer)}</h2>
 <dl class="facts">{_rows((*_computer(agent.computer, words), *_disks(agent.disks, words)))}</dl>
@@ -93,7 +90,7 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def _users(users: Iterable[MesUser], machines: Sequence[MachineReport], words: Words) -> str:
     said = words.about
     rows = [(foreign(user.name), _seen(user, machines, words)) for user in users]
-    return _table((said.user, said.sees), rows) if rows else ""
+    return _table((said.user, said.sees), rows) if rows else f"<p>{escaped(said.no_users)}</p>"
 
 
 def _seen(user: MesUser, machines: Sequence[MachineReport], words: Words) -> str:
@@ -139,7 +136,9 @@ def _place(problem: ConfigProblem) -> str:
 def _starts(starts: Iterable[PastStart], now: datetime, words: Words) -> str:
     said = words.about
     rows = [(clock(each.at, now), english(each.reason)) for each in starts]
-    return _table((said.time, said.reason), rows) if rows else ""
+    if not rows:
+        return ""
+    return f"<section><h2>{escaped(said.starts)}</h2>{_table((said.time, said.reason), rows)}</section>"
 
 
 def _computer(computer: Computer | None, words: Words) -> Iterator[tuple[str, str]]:

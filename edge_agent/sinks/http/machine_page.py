@@ -108,7 +108,7 @@ def _curves(observation: Observation, curves: CurvesReport, words: Words) -> str
     for name in dict.fromkeys((*heaters, *curves.heaters)):
         before, _, after = said.curves_of.partition("{heater}")
         now = f" {temperature(heaters[name], words)}" if name in heaters else ""
-        drawing = large(name, curves.heaters[name], words) if name in curves.heaters else ""
+        drawing = large(name, curves.heaters[name], curves.step_s, words) if name in curves.heaters else ""
         if now or drawing:
             title = f"{escaped(before)}{foreign(name)}{escaped(after)}"
             drawn.append(f'<h3>{title}<span class="now">{now}</span></h3>{drawing}')

@@ -141,7 +141,7 @@ def _heaters(heaters: Mapping[str, HeaterReport], curves: CurvesReport, words: W
         return
     yield '<dl class="heat">'
     for name in names:
-        drawn = small(name, curves.heaters[name], words) if name in curves.heaters else ""
+        drawn = small(name, curves.heaters[name], curves.step_s, words) if name in curves.heaters else ""
         now = temperature(heaters[name], words) if name in heaters else ""
         if drawn or now:
             yield f"<div><dt>{foreign(name)}</dt><dd>{now}{drawn}</dd></div>"

@@ -116,12 +116,12 @@ def paths(drawing: str, kind: str) -> list[str]:
 
 def test_a_steady_temperature_is_one_straight_line() -> None:
     steady = curve(*(205 + sin(number) * 0.3 for number in range(SLOTS)))
-    assert [path.count("L") for path in paths(small("tool0", steady, EN), "actual")] == [1]
+    assert [path.count("L") for path in paths(small("tool0", steady, STEP_S, EN), "actual")] == [1]
 
 
 def test_a_curve_goes_where_the_temperatures_went() -> None:
     values = [20.0] * 10 + [20.0 + 6 * step for step in range(31)] + [200.0] * 79
-    [path] = paths(small("tool0", curve(*values), EN), "actual")
+    [path] = paths(small("tool0", curve(*values), STEP_S, EN), "actual")
     points = [(int(x), float(y)) for x, y in re.findall(r"[ML](\d+) ([\d.]+)", path)]
     assert points[0] == (0, 28.0)
     assert points[-1] == (120, 0.0)
@@ -134,32 +134,42 @@ def test_a_curve_goes_where_the_temperatures_went() -> None:
 
 def test_a_gap_is_not_bridged_and_a_heater_that_is_off_has_no_goal() -> None:
     drawing = small(
-        "bed", curve(20.0, 30.0, None, 40.0, None, 50.0, 60.0, goals=(0.0, 0.0, 0.0, 60.0, 60.0, 60.0, 60.0)), EN
+        "bed",
+        curve(20.0, 30.0, None, 40.0, None, 50.0, 60.0, goals=(0.0, 0.0, 0.0, 60.0, 60.0, 60.0, 60.0)),
+        STEP_S,
+        EN,
     )
     assert [path.count("M") for path in paths(drawing, "actual")] == [3]
     [goal] = paths(drawing, "goal")
     assert goal.startswith("M60 ")
 
 
+def test_what_was_before_the_first_value_takes_no_room_but_for_ten_minutes() -> None:
+    [path] = paths(small("bed", curve(*(None,) * 80, *[20.0] * 39, 30.0), STEP_S, EN), "actual")
+    assert path.startswith("M0 ")
+    [path] = paths(small("bed", curve(*(None,) * 110, *[20.0] * 9, 30.0), STEP_S, EN), "actual")
+    assert path.startswith("M63 ")
+
+
 def test_what_is_told_in_words_is_the_range() -> None:
-    assert 'aria-label="bed, last hour: 20 to 60 °C"' in small("bed", curve(20.0, 60.4, None), EN)
-    assert 'aria-label="&quot;&gt;&lt;x, last' in large('"><x', curve(20.0, 60.4, None), EN)
+    assert 'aria-label="bed, last 2 min: 20 to 60 °C"' in small("bed", curve(20.0, 60.4, None), STEP_S, EN)
+    assert 'aria-label="&quot;&gt;&lt;x, last' in large('"><x', curve(20.0, 60.4, None), STEP_S, EN)
 
 
 def test_one_value_is_no_curve() -> None:
     for draw in (small, large):
-        assert draw("bed", curve(None, 20.0, None), EN) == ""
-        assert draw("bed", curve(None, None, goals=(60.0, 60.0)), EN) == ""
-        assert draw("bed", curve(), EN) == ""
+        assert draw("bed", curve(None, 20.0, None), STEP_S, EN) == ""
+        assert draw("bed", curve(None, None, goals=(60.0, 60.0)), STEP_S, EN) == ""
+        assert draw("bed", curve(), STEP_S, EN) == ""
 
 
 def test_a_noisy_hour_is_less_than_a_kilobyte_and_a_half() -> None:
     noisy = curve(*(150 + 50 * sin(number * 7.7) for number in range(SLOTS)), goals=(200.0,) * SLOTS)
-    assert len(small("tool0", noisy, EN)) < 1500
+    assert len(small("tool0", noisy, STEP_S, EN)) < 1500
 
 
 def test_the_large_one_has_numbers_at_its_axes() -> None:
-    drawing = large("tool0", curve(20.0, 200.0), EN)
+    drawing = large("tool0", curve(*(None,) * (SLOTS - 80), *[20.0] * 79, 200.0), STEP_S, EN)
     assert re.findall(r"<text[^>]*>([^<]*)</text>", drawing) == [
-        "20", "65", "110", "155", "200", "-60 min", "-45 min", "-30 min", "-15 min", "0 min"
+        "20", "65", "110", "155", "200", "-40 min", "-30 min", "-20 min", "-10 min", "0 min"
     ]  # fmt: skip

@@ -42,7 +42,6 @@ def test_every_item_has_its_value_quality_time_and_node() -> None:
     assert "Tool0Temperature Temperature of Tool0 . 204.8 °C good" in reader.text
     assert "FileSize Size of the selected file. 2050 B (2.0 kB) good" in reader.text
     assert "MesIds The MES instances that this machine belongs to. 1, 2 good" in reader.text
-    assert "Source/Reachable" not in reader.text  # the group is the heading
     assert "Reachable The last request was answered usably. yes good" in reader.text
     assert "nsu=urn:edge-agent:0:machines;s=mark-one/Job/Progress" in reader.words
     assert "nsu=urn:edge-agent:0:machines;s=mark-one" in reader.words  # the machine's own
@@ -114,7 +113,7 @@ def test_the_curves_of_the_last_hour_are_drawn_and_named() -> None:
     reader = shown(curves=curves.of("mark-one"))
     assert reader.tags.count("svg") == 2
     assert "tool0 , in °C 205 / 205 °C" in reader.text
-    assert "tool0, last hour: 205 to 205 °C" in reader.values("aria-label")
+    assert "tool0, last 10 min: 205 to 205 °C" in reader.values("aria-label")
     assert "Nothing has been measured yet." not in reader.text
 
 

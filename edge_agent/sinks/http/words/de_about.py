@@ -17,6 +17,7 @@ ABOUT = AgentWords(
     sees="Sieht",
     sees_all="alle Maschinen",
     sees_none="noch keine Maschine",
+    no_users="Es gibt noch keinen: jede mes_id einer Maschine ergibt einen.",
     passwords="Die Passwörter zeigt sudo edge-agent credentials auf diesem Rechner.",
     sessions="Wer verbunden ist",
     no_sessions="Gerade ist niemand verbunden.",

@@ -17,6 +17,7 @@ ABOUT = AgentWords(
     sees="Sees",
     sees_all="all machines",
     sees_none="no machine yet",
+    no_users="There is none yet: each mes_id of a machine makes one.",
     passwords="Passwords are shown by sudo edge-agent credentials on this computer.",
     sessions="Who is connected",
     no_sessions="Nobody is connected now.",

@@ -78,6 +78,7 @@ class AgentWords(Struct, frozen=True, kw_only=True):
     sees: str
     sees_all: str
     sees_none: str
+    no_users: str
     passwords: str
     sessions: str
     no_sessions: str
