@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator
+import sys
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
+import msgspec
+import pytest
 from msgspec.structs import replace
 
 from edge_agent.agent import Agent
 from edge_agent.cli.demo import LOOPBACK, demo_config
 from edge_agent.config import Config, load, load_or_wait
+from edge_agent.setup import room
+from edge_agent.setup.discovery import Discovery, Heard
 from tests.integration.agent import free_port
 
 START_S = 30.0
@@ -29,8 +34,13 @@ async def demo(folder: Path, *, printers: int = 6) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def new_agent(folder: Path) -> AsyncIterator[str]:
-    """``edge-agent run`` before anybody has written a config.json; the one of ``folder`` counts once it comes."""
+async def new_agent(folder: Path, *, announced: Sequence[int] = ()) -> AsyncIterator[str]:
+    """``edge-agent run`` before anybody has written a config.json; the one of ``folder`` counts once it comes.
+
+    Args:
+        folder: for everything.
+        announced: the ports of OctoPrints that seem to announce themselves; nothing is really looked for.
+    """
     http_port = free_port()
     path, state_dir = folder / "config.json", folder / "state"
     state_dir.mkdir()
@@ -46,9 +56,24 @@ async def new_agent(folder: Path) -> AsyncIterator[str]:
         here(load_or_wait(path, state_dir=state_dir)),
         state_dir=state_dir,
         load=lambda: here(load(path, state_dir=state_dir, remember=True)),
+        config_path=path,
     )
-    async with _running(agent, http_port) as url:
-        yield url
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(room, "Discovery", lambda: Discovery(command=_listening(announced), loopback=True))
+        async with _running(agent, http_port) as url:
+            yield url
+
+
+def _listening(ports: Sequence[int]) -> tuple[str, ...]:
+    """A program that hears of these OctoPrints, as the one that listens on the network tells of them."""
+    heard = [Heard(name=f"Bench {port}", port=port, addresses=(LOOPBACK,), version="1.11.8") for port in ports]
+    lines = b"".join(msgspec.json.encode(one) + b"\n" for one in heard).decode()
+    return (
+        sys.executable,
+        "-c",
+        "import sys; sys.stdout.write(sys.argv[1]); sys.stdout.flush(); sys.stdin.read()",
+        lines,
+    )
 
 
 @asynccontextmanager
