@@ -80,6 +80,7 @@ def parser() -> argparse.ArgumentParser:
     )
     bundle.add_argument("--with-names", action="store_true", help="keep names of printed files and who printed them")
 
+    _add_set_up(commands, files)
     commands.add_parser("schema", help="JSON Schema of config.json")
 
     credentials = commands.add_parser(
@@ -91,6 +92,21 @@ def parser() -> argparse.ArgumentParser:
     credentials.add_argument("--json", action="store_true", help="the same as JSON")
     _add_trust(commands.add_parser("trust", help="which OPC UA clients' certificates are trusted"))
     return top
+
+
+def _add_set_up(commands: argparse._SubParsersAction[argparse.ArgumentParser], files: argparse.ArgumentParser) -> None:
+    search = commands.add_parser("discover", parents=[files], help="the OctoPrints that announce themselves by mDNS")
+    search.add_argument("--seconds", type=_number(float, 0.5, 300), default=5.0, metavar="N", help="default: 5")
+    search.add_argument("--json", action="store_true", help="the same as JSON")
+
+    pair = commands.add_parser("pair", parents=[files], help="ask an OctoPrint for a key, and add it to config.json")
+    pair.add_argument("url", metavar="URL", help="as in the browser")
+    pair.add_argument("--name", metavar="TEXT", help="default: what the printer calls itself")
+    pair.add_argument("--mes-id", metavar="N,...", help="which MES instances see it; default: 1")
+    for name in ("location", "manufacturer", "model", "serial-number"):
+        pair.add_argument(f"--{name}", metavar="TEXT")
+    pair.add_argument("--key-file", type=Path, metavar="FILE", help="use the key in this file instead; - reads it")
+    pair.add_argument("--yes", action="store_true", help="also take a key that may do more than read the status")
 
 
 def _add_trust(trust: argparse.ArgumentParser) -> None:
@@ -222,6 +238,39 @@ def _credentials(options: argparse.Namespace) -> ExitCode:
     )
 
 
+def _discover(options: argparse.Namespace) -> ExitCode:
+    from .discover import discover  # noqa: PLC0415
+
+    return discover(
+        config_path=options.config,
+        state_dir=options.state_dir,
+        seconds=options.seconds,
+        as_json=options.json,
+        out=sys.stdout,
+    )
+
+
+def _pair(options: argparse.Namespace) -> ExitCode:
+    from .pair import Texts, pair  # noqa: PLC0415
+
+    return pair(
+        url=options.url,
+        texts=Texts(
+            custom_name=options.name,
+            mes_id=options.mes_id,
+            location=options.location,
+            manufacturer=options.manufacturer,
+            model=options.model,
+            serial_number=options.serial_number,
+        ),
+        key_file=options.key_file,
+        config_path=options.config,
+        state_dir=options.state_dir,
+        yes=options.yes,
+        out=sys.stdout,
+    )
+
+
 def _trust(options: argparse.Namespace) -> ExitCode:
     from . import trust  # noqa: PLC0415
 
@@ -245,6 +294,8 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], ExitCode]] = {
     "status": _status,
     "doctor": _doctor,
     "support-bundle": _support_bundle,
+    "discover": _discover,
+    "pair": _pair,
     "credentials": _credentials,
     "trust": _trust,
     "schema": _schema,
