@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from ... import RELEASED, __version__
 from ...computer import disk
-from .finding import Finding, bad, look, ok, unseen
+from .finding import Finding, Level, bad, look, ok, unseen
 from .patient import Patient
 
 _LEAST_DISK_BYTES = 20 << 20
@@ -21,6 +22,7 @@ _WARM_CELSIUS = 80.0
 _WRITTEN_LATER = timedelta(hours=1)
 _LOG_LINES = 5
 _REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)>=([0-9.]+)$")
+_TESTED = Path(__file__).with_name("tested.txt")
 _SUPPLY = "use the power supply made for this board, and a short cable; take power-hungry things off its USB ports"
 
 
@@ -206,7 +208,24 @@ def libraries() -> Iterator[Finding]:
         found.append(f"{name} {version}")
         if _numbers(version) < _numbers(least):
             yield bad(f"{name} {version} is older than {least}", "install the agent anew: docs/install.md")
-    yield ok(", ".join(found))
+    other = list(_others(_TESTED.read_text(encoding="utf-8")))
+    text = ", ".join(found)
+    if other:
+        # Newer ones are how a distribution's packages come: told with advice, and no reason to look again.
+        text += f"; not as tested: {', '.join(other)}"
+        yield Finding(level=Level.OK, text=text, remedy="a release archive or the Debian package brings those tested")
+    else:
+        yield ok(f"{text}; all as tested")
+
+
+def _others(tested: str) -> Iterator[str]:
+    """What is installed in another version than the tests of this one had; not everything is needed everywhere."""
+    for line in tested.splitlines():
+        name, _, version = line.partition("==")
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            installed = metadata.version(name)
+            if installed != version:
+                yield f"{name} {installed} (tested: {version})"
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -108,13 +109,43 @@ def test_memory(tmp_path: Path) -> None:
     assert levels(host.memory(unlimited)) == [Level.OK]
 
 
-def test_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metadata, "requires", lambda _: ["one>=2.9", "two>=1.10.3", "three; extra == 'x'"])
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, str]:
+    """What is installed, by name; wanted and tested are "one" and "two", tested is "three" in addition."""
     there = {"one": "2.10", "two": "1.10.3rc1"}
-    monkeypatch.setattr(metadata, "version", lambda name: there[name])
-    assert only(host.libraries()).text == "one 2.10, two 1.10.3rc1"
-    there["two"] = "1.9"
+
+    def version(name: str) -> str:
+        if name not in there:
+            raise metadata.PackageNotFoundError(name)
+        return there[name]
+
+    monkeypatch.setattr(metadata, "requires", lambda _: ["one>=2.9", "two>=1.10.3", "four; extra == 'x'"])
+    monkeypatch.setattr(metadata, "version", version)
+    (tmp_path / "tested.txt").write_text("one==2.10\nthree==1\ntwo==1.10.3rc1\n")
+    monkeypatch.setattr(host, "_TESTED", tmp_path / "tested.txt")
+    return there
+
+
+def test_libraries(installed: dict[str, str]) -> None:
+    assert only(host.libraries()).text == "one 2.10, two 1.10.3rc1; all as tested"
+    installed["two"] = "1.9"
     assert one(host.libraries(), Level.BAD).text == "two 1.9 is older than 1.10.3"
+    del installed["two"]
+    assert one(host.libraries(), Level.BAD).text == "the library two is missing"
+
+
+def test_other_libraries_than_those_tested_are_told(installed: dict[str, str]) -> None:
+    installed["three"] = "2"
+    found = only(host.libraries())
+    assert (found.level, bool(found.remedy)) == (Level.OK, True)
+    assert found.text == "one 2.10, two 1.10.3rc1; not as tested: three 2 (tested: 1)"
+
+
+def test_the_versions_compared_with_are_those_of_the_lock() -> None:
+    lock = (Path(__file__).parents[3] / "requirements.txt").read_text()
+    pinned = re.findall(r"^[a-z][a-z0-9.-]*==[^ ;\\\n]+", lock, re.MULTILINE)
+    assert len(pinned) > 10
+    assert host._TESTED.read_text().splitlines() == pinned
 
 
 def test_versions_of_this_computer(tmp_path: Path) -> None:
