@@ -55,6 +55,43 @@ def test_memory_is_what_the_limits_were_made_for(running: Box) -> None:
     assert running.show(UNIT, "WatchdogUSec") == "30s"
 
 
+def test_the_doctor_finds_it_well_and_a_bundle_tells_of_it(running: Box) -> None:
+    command = "/usr/local/bin/edge-agent"
+    began = time.monotonic()
+    said = running.run(command, "doctor", "--json", check=False)
+    print(f"\n{running.suite}: doctor in {time.monotonic() - began:.1f} s")
+    report = json.loads(said.stdout)
+    found = {check["title"]: check["findings"] for check in report["checks"]}
+    levels = {title: {finding["level"] for finding in findings} for title, findings in found.items()}
+    assert "bad" not in set().union(*levels.values()), found
+    for title in ("configuration", "printers", "agent", "OPC UA port", "status page", "certificate"):
+        assert levels[title] == {"ok"}, found[title]
+    assert [finding["text"] for finding in found["unit"] if finding["level"] != "ok"] == [
+        "it is disabled: it will not start with the computer"
+    ]
+    assert levels["print journal"] == levels["disk"] == levels["memory"] == levels["versions"] == {"ok"}, found
+    assert said.returncode == report["exit_code"] <= 1  # the clock is the host's, and nobody may set it
+
+    nobodys = running.run("runuser", "-u", "nobody", "--", command, "doctor", "--json", check=False)
+    seen = {check["title"]: check["findings"] for check in json.loads(nobodys.stdout)["checks"]}
+    assert "bad" not in {finding["level"] for findings in seen.values() for finding in findings}, seen
+
+    files = running.sh("ls -lR --time-style=full-iso /etc/edge-agent; ls -l /var/lib/edge-agent/*")
+    running.run(command, "support-bundle", "-o", "/root/bundle.tar.gz")
+    told = running.sh("tar -xzOf /root/bundle.tar.gz")
+    assert KEY not in told
+    assert "Started edge-agent.service" in told  # of systemd's journal
+    assert "2 of 2 machines reachable" in told
+    assert running.sh("stat -c '%U %a' /root/bundle.tar.gz").strip() == "root 600"
+    after = running.sh("ls -lR --time-style=full-iso /etc/edge-agent; ls -l /var/lib/edge-agent/*")
+    assert _owners(after) == _owners(files)  # no file of SQLite's is root's now
+
+
+def _owners(listing: str) -> set[tuple[str, ...]]:
+    lines = [line.split() for line in listing.splitlines() if line.startswith("-")]
+    return {(line[0], line[2], line[3], line[-1]) for line in lines}
+
+
 def test_reload_takes_over_a_new_configuration_and_refuses_a_bad_one(box: Box) -> None:
     with Printers(box, 2) as printers:
         both = printers.machines()
