@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from math import inf
@@ -20,6 +21,7 @@ from .tile import colour, glance, temperature
 from .words import Words
 
 _NOTHING = "-"
+_HOST = re.compile(r"[\w.:%-]+")
 _AT_ONCE_S = 5
 """A print's time runs, and temperatures change all the while: more often than that nobody reads it."""
 
@@ -95,9 +97,10 @@ def _own_page(url: str, words: Words) -> str:
     """A link for people; not to where a browser would not find a page, and never with somebody's password."""
     try:
         parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
     except ValueError:
         return ""
-    if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
+    if parts.scheme not in {"http", "https"} or not _HOST.fullmatch(host) or "@" in parts.netloc:
         return ""
     return f'<p><a href="{escaped(url)}" rel="noreferrer">{escaped(words.machine.own_page)}</a></p>'
 
