@@ -108,8 +108,8 @@ class Admin:
         right = matches(password.reveal()[:LONGEST_PASSWORD], kept if usable else _NOBODYS)
         return right and usable and len(password.reveal()) <= LONGEST_PASSWORD
 
-    def set_first(self, password: Secret) -> None:
-        """Set it if there is none, and it is time. Takes its time.
+    def set_first(self, password: Secret) -> str:
+        """Set it if there is none, and it is time; the result is its `proof`. Takes its time.
 
         Raises:
             AdminRefused: it is not done, and the text says why.
@@ -125,9 +125,10 @@ class Admin:
                     "the time to set it is over; restart the agent, or run: sudo edge-agent credentials --admin"
                 )
             self._write(hashed)
+        return hashed
 
-    def change(self, password: Secret, *, proof: str) -> None:
-        """Replace it. Takes its time.
+    def change(self, password: Secret, *, proof: str) -> str:
+        """Replace it; the result is the new `proof`. Takes its time.
 
         Args:
             password: the new one.
@@ -143,6 +144,7 @@ class Admin:
             if self.proof != proof:
                 raise AlreadySet("somebody else has just changed the password; log in with the new one")
             self._write(hashed)
+        return hashed
 
     def make(self) -> Secret:
         """Make a new one, whatever there was, and hand it out this once. Takes its time.

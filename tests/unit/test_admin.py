@@ -29,8 +29,9 @@ class Clock:
 def test_it_is_set_once_and_kept_as_a_hash_for_the_agent_only(tmp_path: Path) -> None:
     admin = Admin(tmp_path)
     assert (admin.proof, admin.knows(GOOD)) == ("", False)
-    admin.set_first(GOOD)
-    assert is_hash(admin.proof)
+    proof = admin.set_first(GOOD)
+    assert is_hash(proof)
+    assert admin.proof == proof
     assert (admin.knows(GOOD), admin.knows(OTHER), admin.first_use_s) == (True, False, 0.0)
     with pytest.raises(AlreadySet):
         admin.set_first(OTHER)
@@ -91,7 +92,7 @@ def test_it_is_changed_only_by_who_knew_the_one_in_force(tmp_path: Path) -> None
     admin = Admin(tmp_path)
     admin.set_first(GOOD)
     proof = admin.proof
-    admin.change(OTHER, proof=proof)
+    assert admin.change(OTHER, proof=proof) == admin.proof != proof
     assert admin.knows(OTHER)
     with pytest.raises(AlreadySet):
         admin.change(GOOD, proof=proof)

@@ -115,10 +115,10 @@ class Access:
             Refused: it is not done.
         """
         self._check_time()
-        await self._set(lambda: self.admin.set_first(password))
+        proof = await self._set(lambda: self.admin.set_first(password))
         log.warning("the admin password of the status page was set from %s", address)
         self._remember(address)
-        return self.sessions.open(proof=self.admin.proof, secure=secure)
+        return self.sessions.open(proof=proof, secure=secure)
 
     async def change(self, session: Session, old: Secret, new: Secret, *, address: str) -> str:
         """Replace the password: every session ends, and whoever did it has a new one.
@@ -127,10 +127,9 @@ class Access:
             Refused: it is not done.
         """
         await self._prove(old, address)
-        await self._set(lambda: self.admin.change(new, proof=session.proof))
+        proof = await self._set(lambda: self.admin.change(new, proof=session.proof))
         log.warning("the admin password of the status page was changed from %s", address)
-        self.sessions.end_all()
-        return self.sessions.open(proof=self.admin.proof, secure=session.secure)
+        return self.sessions.open(proof=proof, secure=session.secure)  # which ends those of the old one
 
     def close(self) -> None:
         """No more log-ins."""
@@ -143,9 +142,9 @@ class Access:
         if not self.admin.first_use_s:
             raise Refused(Why.TOO_LATE)
 
-    async def _set(self, act: Callable[[], None]) -> None:
+    async def _set(self, act: Callable[[], str]) -> str:
         try:
-            await self._in_thread(act)
+            return await self._in_thread(act)
         except AlreadySet:
             raise Refused(Why.ALREADY_SET) from None
         except TooLate:

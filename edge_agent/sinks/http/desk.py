@@ -41,22 +41,20 @@ class Desk:
     def __init__(self, about: About) -> None:
         self._access = Access(about.admin) if about.admin is not None else None
         self._outside: Mapping[str, Act] = Door(self._access).acts if self._access is not None else {}
+        self._sets_up = about.set_up is not None
         self._inside: Mapping[str, Act] = Guide(about).acts
         self._paths = frozenset({*self._inside, LOG_IN, "/logout", "/password"})
 
     def notice(self) -> str:
         """What to say in the log once the page is open; empty if there is nothing."""
-        if self._access is None:
+        if self._access is None or not self._sets_up:
             return ""
         try:
             open_s = self._access.admin.first_use_s
         except EdgeAgentError as error:
             return f"nothing can be changed on the status page: {error}"
-        return (
-            f"the status page's admin password is not set: for {open_s / 60:.0f} min anybody may set it"
-            if open_s
-            else ""
-        )
+        minutes = f"{open_s / 60:.0f} min"
+        return f"the status page's admin password is not set: for {minutes} anybody may set it" if open_s else ""
 
     def has(self, path: str) -> bool:
         """Is this one of the pages with forms."""

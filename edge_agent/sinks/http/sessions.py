@@ -81,10 +81,6 @@ class Sessions:
         """End one."""
         self._all.pop(session.key, None)
 
-    def end_all(self) -> None:
-        """End every one."""
-        self._all.clear()
-
     def _sweep(self, proof: str) -> None:
         """End those whose time is over, or whose password is no longer the one."""
         now = self._monotonic()

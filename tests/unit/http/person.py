@@ -71,12 +71,12 @@ class Page:
         return self.headers.get("Location", "")
 
 
-class Person:
+class Browser:
     """One browser with its own cookies. Follows redirects as a browser does."""
 
-    def __init__(self, bench: Bench, client: aiohttp.ClientSession) -> None:
-        self.bench = bench
+    def __init__(self, client: aiohttp.ClientSession, *, origin: str) -> None:
         self.client = client
+        self.origin = origin
 
     @property
     def cookie(self) -> str:
@@ -88,7 +88,7 @@ class Person:
 
     async def send(self, path: str, fields: Mapping[str, str], *, follow: bool = False, **options: Any) -> Page:
         """Send a form with nothing but these fields."""
-        headers = {"Origin": self.bench.url, "Sec-Fetch-Site": "same-origin", **options.pop("headers", {})}
+        headers = {"Origin": self.origin, "Sec-Fetch-Site": "same-origin", **options.pop("headers", {})}
         headers = {name: value for name, value in headers.items() if value is not None}
         return await self._ask("POST", path, follow=follow, data=dict(fields), headers=headers, **options)
 
@@ -109,6 +109,14 @@ class Person:
             return Page(answer.status, answer.headers, await answer.text(), answer.url.path_qs)
 
 
+class Person(Browser):
+    """Somebody before the sink of a bench."""
+
+    def __init__(self, client: aiohttp.ClientSession, bench: Bench) -> None:
+        super().__init__(client, origin=bench.url)
+        self.bench = bench
+
+
 @asynccontextmanager
 async def visited(
     state_dir: Path, *, set_up: SetUpDouble | None = None, **options: Any
@@ -122,6 +130,17 @@ async def visited(
 @asynccontextmanager
 async def another(bench: Bench) -> AsyncIterator[Person]:
     """One more browser."""
+    async with _client(bench.url) as client:
+        yield Person(client, bench)
+
+
+@asynccontextmanager
+async def at(origin: str) -> AsyncIterator[Browser]:
+    """A browser before an agent."""
+    async with _client(origin) as client:
+        yield Browser(client, origin=origin)
+
+
+def _client(origin: str) -> aiohttp.ClientSession:
     jar = aiohttp.CookieJar(unsafe=True)  # cookies of an address, not of a name
-    async with aiohttp.ClientSession(bench.url, cookie_jar=jar, headers={"Accept": "text/html,*/*;q=0.8"}) as client:
-        yield Person(bench, client)
+    return aiohttp.ClientSession(origin, cookie_jar=jar, headers={"Accept": "text/html,*/*;q=0.8"})
