@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -112,6 +113,26 @@ async def test_hashes_are_made_in_a_thread_of_their_own(access: Access, monkeypa
     monkeypatch.setattr(admin_room, "matches", matches)
     await access.log_in(GOOD, address="10.0.0.1", secure=False)
     assert [name.startswith("admin password") for name in threads] == [True]
+
+
+async def test_few_wait_for_a_hash_and_one_is_made_at_a_time(access: Access, monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on, at_once, most = threading.Event(), 0, 0
+
+    def matches(*_: str) -> bool:
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        go_on.wait(20)
+        at_once -= 1
+        return False
+
+    monkeypatch.setattr(admin_room, "matches", matches)
+    tries = [asyncio.ensure_future(tried(access, f"10.0.0.{number}")) for number in range(12)]
+    while sum(one.done() for one in tries) < 4:
+        await asyncio.sleep(0)
+    go_on.set()
+    answers = await asyncio.gather(*tries)
+    assert (answers.count(Why.WRONG), answers.count(Why.BUSY), most) == (8, 4, 1)
 
 
 def test_a_budget_fills_up_again_and_not_over(clock: Clock) -> None:
