@@ -35,7 +35,7 @@ _GENERATED = re.compile(r"\b[a-z2-9]{5}(?:-[a-z2-9]{5}){4}\b")
 """A password as the agent makes them."""
 _BLOCK = re.compile(r"(?<![A-Za-z0-9+/])(?=[A-Za-z0-9+/]*[0-9+])[A-Za-z0-9+/]{40,}={0,2}")
 """A line of base64: of a private key, for one."""
-_KEY_LIKE = re.compile(r"(?<![\w+=-])(?!\d{8}T\d{6}Z)(?=[\w+=-]*\d)(?:[A-Za-z0-9_+=]{16,}|[\w+=-]{32,})")
+_KEY_LIKE = re.compile(r"(?<![\w+-])(?!\d{8}T\d{6}Z)(?=[\w+-]*\d)(?:\w{16,}|[\w+-]{32,})={0,2}", re.ASCII)
 _NAMED_USER = re.compile(r"(\b(?:user|key of) )(['\"])(.+?)\2")
 _OF_A_JOB = re.compile(r"(: job [a-z]+: )([^(\n]*[^(\s])")
 _NAME_KEYS = frozenset({"file_name", "file_path", "user"})

@@ -65,10 +65,17 @@ def _readable(patient: Patient, files: tuple[Path, ...]) -> Iterator[Finding]:
         elif obstacle := obstacle_for(whole, user.pw_uid, groups):
             yield bad(
                 f"the agent's user {user.pw_name} may not read {file}, because of the mode of {obstacle}",
-                f"sudo chown {user.pw_name}: {file}; sudo chmod 600 {file}"
-                if obstacle == whole
-                else f"sudo chgrp {user.pw_name} {obstacle}; sudo chmod g+rx {obstacle}",
+                _let_in(user.pw_name, whole, obstacle, secret=file != patient.config_path),
             )
+
+
+def _let_in(user: str, file: Path, obstacle: Path, *, secret: bool) -> str:
+    """As install.sh leaves them: secrets are the agent's own, config.json is root's and the agent may read it."""
+    if obstacle != file:
+        return f"sudo chgrp {user} {obstacle}; sudo chmod g+rx {obstacle}"
+    if secret:
+        return f"sudo chown {user}: {file}; sudo chmod 600 {file}"
+    return f"sudo chgrp {user} {file}; sudo chmod 640 {file}"
 
 
 def obstacle_for(file: Path, uid: int, groups: set[int]) -> Path | None:

@@ -38,7 +38,8 @@ def service(patient: Patient) -> Iterator[Finding]:
         )
     if unit.get("NeedDaemonReload") == "yes":
         yield look("its files were changed, and systemd has not read them", "sudo systemctl daemon-reload")
-    if unit.get("WatchdogUSec", "0") in {"0", "infinity"}:
+    # Systemd tells it of a unit that runs only.
+    if unit.get("ActiveState") == "active" and unit.get("WatchdogUSec", "0") in {"0", "infinity"}:
         yield look("systemd does not watch it (WatchdogSec=0)", f"see: systemctl cat {UNIT}")
 
 

@@ -23,11 +23,22 @@ def redactor(*secrets: str, **more: object) -> Redactor:
         "/var/lib/edge-agent/journal.db is damaged (malformed); it is now journal.db.bad-20260101T000000Z",
         'Traceback: File "/opt/edge-agent/releases/0.1.0-py313/lib/python3.13/edge_agent/poller.py", line 88',
         "http://192.168.1.41:5000/octoprint: OctoPrint does not know the API key; put a valid one in the secret file",
+        "RestartPreventExitStatus=78",
+        "StateDirectoryMode=0700",
         "edge_agent_machine_last_seen_timestamp_seconds is missing",
     ],
 )
 def test_a_log_stays_readable(line: str) -> None:
     assert redactor(KEY, "geheim-im-log").log(line) == line
+
+
+@pytest.mark.parametrize(
+    "key",
+    [KEY, KEY.lower(), "kTk2m8Zr0QpLs7Vw", "AbC-dEf_0123456789-AbC-dEf_0123456789", "QWxhZGRpbjpvcGVuIHNlc2FtZQ=="],
+)
+def test_what_looks_like_a_key(key: str) -> None:
+    for text in (key, f"key={key}", f"'{key}'", f"/{key}/", f"a {key} b"):
+        assert key not in redactor().log(text)
 
 
 def test_the_longest_of_what_stands_there_is_taken_out() -> None:

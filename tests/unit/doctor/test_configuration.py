@@ -112,7 +112,7 @@ def test_what_the_agent_may_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
     found = list(configuration(patient(tmp_path, default_config=True, root=True, unit=unit)))
     assert levels(found) == [Level.OK, Level.BAD]
     assert found[1].text == f"the agent's user nobody may not read {file}, because of the mode of {file}"
-    assert found[1].remedy == f"sudo chown nobody: {file}; sudo chmod 600 {file}"
+    assert found[1].remedy == f"sudo chgrp nobody {file}; sudo chmod 640 {file}"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root sees what others may read")

@@ -161,7 +161,7 @@ def test_versions_of_this_computer(tmp_path: Path) -> None:
         ({"NeedDaemonReload": "yes"}, [Level.OK, Level.LOOK]),
         ({"WatchdogUSec": "0"}, [Level.OK, Level.LOOK]),
         ({"ActiveState": "activating"}, [Level.LOOK]),
-        ({"ActiveState": "inactive"}, [Level.BAD]),
+        ({"ActiveState": "inactive", "WatchdogUSec": "0"}, [Level.BAD]),
         ({"ActiveState": "failed", "Result": "exit-code", "ExecMainStatus": "78"}, [Level.BAD]),
         ({"LoadState": "not-found"}, [Level.UNSEEN]),
         ({"LoadState": "masked"}, [Level.BAD]),
