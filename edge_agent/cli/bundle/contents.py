@@ -162,14 +162,20 @@ def _runs(sources: Sources) -> str:
 
 def _files(sources: Sources) -> str:
     patient = sources.patient
-    folders = dict.fromkeys((patient.config_path.absolute().parent, patient.state_dir.absolute()))
-    return "\n".join(line for folder in folders for line in (str(folder), *_listing(folder), ""))
+    folder, state = patient.config_path.absolute().parent, patient.state_dir.absolute()
+    config = patient.reading.config
+    if patient.default_config:
+        configuration = list(_listing(folder))
+    else:  # it may be somebody's home: what else is there is nobody's business
+        named = [file.absolute() for file in config.watched_files] if config else [patient.config_path.absolute()]
+        configuration = [_listed(file, file) for file in named]
+    return "\n".join([str(folder), *configuration, "", str(state), *_listing(state), ""])
 
 
 def _listing(folder: Path) -> Iterator[str]:
     """Modes, owners, sizes and times; no file is opened."""
     count = 0
-    for place, folders, files in os.walk(folder, onerror=None):
+    for place, folders, files in os.walk(folder):
         folders.sort()
         for name in sorted([*folders, *files]):
             count += 1
@@ -177,14 +183,17 @@ def _listing(folder: Path) -> Iterator[str]:
                 yield "  (and more)"
                 return
             path = Path(place) / name
-            try:
-                about = path.lstat()
-            except OSError as error:
-                yield f"  ? {path.relative_to(folder)}: {error.strerror}"
-                continue
-            mode, owner = stat.filemode(about.st_mode), f"{about.st_uid}:{about.st_gid}"
-            changed = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(about.st_mtime))
-            yield f"  {mode} {owner:>11} {about.st_size:>9} {changed} {path.relative_to(folder)}"
+            yield _listed(path, path.relative_to(folder))
+
+
+def _listed(path: Path, name: Path) -> str:
+    try:
+        about = path.lstat()
+    except OSError as error:
+        return f"  ? {name}: {error.strerror}"
+    mode, owner = stat.filemode(about.st_mode), f"{about.st_uid}:{about.st_gid}"
+    changed = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(about.st_mtime))
+    return f"  {mode} {owner:>11} {about.st_size:>9} {changed} {name}"
 
 
 def _state_texts(sources: Sources) -> str:

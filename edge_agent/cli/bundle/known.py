@@ -6,7 +6,9 @@ read at all: nothing that is collected comes from their files.
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -105,13 +107,22 @@ def _texts(value: Any, key: str) -> Iterator[tuple[str, str]]:  # noqa: ANN401 -
 
 
 def _small_files(folder: Path) -> list[Path]:
-    """Keys that nobody uses any more lie beside those in use."""
+    """Keys that nobody uses any more lie beside those in use; not deeper, for the folder may be somebody's home."""
+    found: list[Path] = []
+    for place, folders, files in os.walk(folder):
+        if place != str(folder):
+            folders.clear()
+        found += [Path(place) / name for name in files if ".json" not in name]
+        if len(found) > _MOST_FILES:
+            break
+    return [file for file in found[:_MOST_FILES] if _is_small(file)]
+
+
+def _is_small(file: Path) -> bool:
     with suppress(OSError):
-        files = [file for file in sorted(folder.rglob("*"))[: 4 * _MOST_FILES] if file.is_file()]
-        return [file for file in files if ".json" not in file.name and file.stat().st_size <= _SMALL_BYTES][
-            :_MOST_FILES
-        ]
-    return []
+        about = file.stat()
+        return stat.S_ISREG(about.st_mode) and about.st_size <= _SMALL_BYTES
+    return False
 
 
 def _whole(file: Path) -> Iterator[str]:

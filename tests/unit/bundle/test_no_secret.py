@@ -159,3 +159,22 @@ def test_on_a_computer_with_nothing(tmp_path: Path) -> None:
     found = members(tmp_path / "bundle.tar.gz")
     assert "no configuration yet" in found["doctor.txt"]
     assert not [name for name, text in found.items() if "this part broke" in text]
+
+
+@pytest.mark.parametrize("default_config", [True, False])
+def test_what_else_is_in_somebodys_home_is_nobodys_business(tmp_path: Path, default_config: bool) -> None:
+    plant(tmp_path, port=9)
+    (tmp_path / "etc" / "letter-to-grandmother.odt").write_text("Dear Grandmother")
+    file, out = tmp_path / "bundle.tar.gz", io.StringIO()
+    support_bundle(
+        config_path=tmp_path / "etc" / "config.json",
+        state_dir=tmp_path / "state",
+        default_config=default_config,
+        output=file,
+        with_names=False,
+        out=out,
+        ask=programs,
+    )
+    listed = members(file)["state/files.txt"]
+    assert "keys/one.key" in listed
+    assert ("letter-to-grandmother" in listed) == default_config
