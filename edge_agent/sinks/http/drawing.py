@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import inf
 
 from msgspec import Struct
 
+from .curves import Curves
 from .html import escaped
 from .report import CurveReport
 from .words import Words
@@ -106,36 +106,68 @@ def _lines(frame: _Frame, curve: CurveReport) -> str:
 
 def _path(frame: _Frame, values: Sequence[float | None]) -> str:
     """The commands of a path, with a gap where a value is missing; one alone is a dot."""
+    tolerance = _TOLERANCE * (frame.high - frame.low) / frame.height
     parts = []
-    for run in _runs(values, frame.first):
-        (x, y), *rest = _straightened([frame.place(slot, celsius) for slot, celsius in run])
+    for run in _straight_runs(values, frame.first, tolerance):
+        (x, y), *rest = [frame.place(slot, celsius) for slot, celsius in run]
         parts.append(f"M{x} {y:g}" + ("".join(f"L{x} {y:g}" for x, y in rest) or "h1"))
     return "".join(parts)
 
 
-def _runs(values: Sequence[float | None], first: int) -> Iterator[list[tuple[int, float]]]:
-    run: list[tuple[int, float]] = []
-    for slot, value in enumerate(values):
-        if value is not None and slot >= first:
-            run.append((slot, value))
-        elif run:
-            yield run
-            run = []
-    if run:
-        yield run
+def _straight_runs(values: Sequence[float | None], first: int, tolerance: float) -> Iterator[list[tuple[int, float]]]:
+    """The values without a gap between them, and of those only the ones that are not on a line between others, nearly.
+
+    That is the "swinging door": as long as one line from the last value that was kept goes through all that came since,
+    there is nothing to keep. Written in one piece, since a page has ten thousand values.
+    """
+    kept: list[tuple[int, float]] = []
+    start, level = 0, 0.0
+    last, before = -1, 0.0
+    flattest, steepest = -inf, inf
+    for slot in range(first, len(values)):
+        value = values[slot]
+        if value is None:
+            if kept:
+                yield _ended(kept, last, before)
+            kept, last = [], -1
+            continue
+        if last < 0:
+            kept, start, level, flattest, steepest = [(slot, value)], slot, value, -inf, inf
+        else:
+            along, rise = slot - start, value - level
+            if not flattest <= rise / along <= steepest:
+                kept.append((last, before))
+                start, level, along, rise = last, before, 1, value - before
+                flattest, steepest = -inf, inf
+            low, high = (rise - tolerance) / along, (rise + tolerance) / along
+            flattest, steepest = max(low, flattest), min(high, steepest)
+        last, before = slot, value
+    if kept:
+        yield _ended(kept, last, before)
 
 
-def _straightened(points: Sequence[Point]) -> Iterable[Point]:
-    """Without the points that are on a straight line between others, nearly ("swinging door")."""
-    kept = [points[0]]
-    steepest, flattest = inf, -inf
-    for before, point in itertools.pairwise(points):
-        (x, y), (from_x, from_y) = point, kept[-1]
-        slope = (y - from_y) / (x - from_x) if x > from_x else 0.0
-        if not flattest <= slope <= steepest:
-            kept.append(before)
-            (from_x, from_y), steepest, flattest = before, inf, -inf
-        along = max(x - from_x, 1)
-        steepest = min(steepest, (y + _TOLERANCE - from_y) / along)
-        flattest = max(flattest, (y - _TOLERANCE - from_y) / along)
-    return [*kept, points[-1]] if len(points) > 1 else kept
+def _ended(kept: list[tuple[int, float]], slot: int, value: float) -> list[tuple[int, float]]:
+    return kept if kept[-1][0] == slot else [*kept, (slot, value)]
+
+
+class Drawings:
+    """The small curves of all machines, each drawn once in the half minute that it holds for."""
+
+    def __init__(self, curves: Curves) -> None:
+        self._curves = curves
+        self._slot = -1
+        self._drawn: dict[tuple[str, str], Mapping[str, str]] = {}
+
+    def has(self, machine_id: str, words: Words) -> bool:
+        """It is drawn already."""
+        return self._slot == self._curves.slot and (machine_id, words.language) in self._drawn
+
+    def of(self, machine_id: str, words: Words) -> Mapping[str, str]:
+        """A machine's, by heater; empty for one that has no values."""
+        if self._slot != self._curves.slot:
+            self._slot, self._drawn = self._curves.slot, {}
+        key = machine_id, words.language
+        if key not in self._drawn:
+            told = self._curves.of(machine_id)
+            self._drawn[key] = {name: small(name, curve, told.step_s, words) for name, curve in told.heaters.items()}
+        return self._drawn[key]

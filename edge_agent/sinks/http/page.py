@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from .about import Endpoint
 from .filters import LONGEST_TEXT, Filter, Group
 from .html import clock, copy_button, document, english, escaped
-from .report import AgentReport, CurvesReport, MachineReport
+from .report import AgentReport, MachineReport
 from .tile import tile
 from .words import Words
 
 FILTERED_FROM = 9
 """With as many machines one looks for some of them."""
-_NO_CURVES = CurvesReport(step_s=0.0, ends_at=None, heaters={})
 
 
 def page(
@@ -23,7 +22,7 @@ def page(
     endpoint: Endpoint,
     words: Words,
     *,
-    curves: Callable[[str], CurvesReport] = lambda _: _NO_CURVES,
+    drawn: Callable[[str], Mapping[str, str]] = lambda _: {},
     wanted: Filter | None = None,
     admin: bool = False,
 ) -> str:
@@ -34,14 +33,14 @@ def page(
         agent: what it says of itself; its ``time`` is now.
         endpoint: where an MES connects.
         words: the language.
-        curves: a machine's last hour, by its id.
+        drawn: the curves of a machine's heaters, by its id.
         wanted: which of the machines are shown.
         admin: whoever reads may change things.
     """
     wanted = wanted or Filter()
     counts = {"reachable": agent.machines_reachable, "machines": agent.machines}
     shown = wanted.of_all(machines)
-    tiles = "".join(tile(machine, curves(machine.id), agent.time, words) for machine in shown)
+    tiles = "".join(tile(machine, drawn(machine.id), agent.time, words) for machine in shown)
     with_form = len(machines) >= FILTERED_FROM or not wanted.shows_all
     main = f"""<h1>{escaped(words.frame.machines)}</h1>
 <p id="counts" role="status">{escaped(_counted(counts, shown, wanted, words))}</p>

@@ -16,6 +16,7 @@ from .agent_detail import AgentDetail, agent_detail
 from .agent_page import agent_page
 from .answers import API, JSON, answer, json_answer, page_answer, refuse
 from .curves import Curves
+from .drawing import Drawings
 from .filters import Filter
 from .library import web
 from .machine_page import machine_page, no_machine_page
@@ -59,6 +60,7 @@ class Reading:
         self._store = store
         self._about = about
         self._curves = curves
+        self._drawings = Drawings(curves)
         self._now = now
         self._is_admin = is_admin
         self.routes: Mapping[str, Route] = {
@@ -91,15 +93,19 @@ class Reading:
             return json_answer(self._curves.of(machine_id))
         return refuse(request, 404, f"no machine has this id; {API}machines lists all")
 
-    def page(self, request: web.BaseRequest) -> web.Response:
-        """All machines, or those that are asked for."""
+    async def page(self, request: web.BaseRequest) -> web.Response:
+        """All machines, or those that are asked for. Drawing many curves takes a while, and others want a turn."""
         words = _words(request)
+        for observation in self._store.observations():
+            if not self._drawings.has(observation.machine.id, words):
+                self._drawings.of(observation.machine.id, words)
+                await asyncio.sleep(0)
         text = page(
             [machine_report(observation) for observation in self._store.observations()],
             self.agent(),
             self._about.endpoint(),
             words,
-            curves=self._curves.of,
+            drawn=lambda machine_id: self._drawings.of(machine_id, words),
             wanted=Filter.of(request.query),
             admin=self._is_admin(request),
         )

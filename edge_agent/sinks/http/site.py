@@ -133,7 +133,7 @@ class Site:
         person = "text/html" in request.headers.get("Accept", "") and not request.query
         if set_up is not None and person and not self._store.observations() and not (await set_up.written()).exists:
             return see(HOME)
-        return self._reading.page(request)
+        return await self._reading.page(request)
 
     async def _events(self, request: web.BaseRequest, deadline: Deadline) -> web.StreamResponse:
         if self.streams.full:

@@ -7,9 +7,8 @@ from datetime import datetime
 from urllib.parse import quote, urlsplit
 
 from ...model import MachineState, Quality, StackLight
-from .drawing import small
 from .html import clock, duration, english, escaped, foreign
-from .report import CurvesReport, HeaterReport, MachineReport, PrintReport
+from .report import HeaterReport, MachineReport, PrintReport
 from .words import Words
 
 _COLOURS = {
@@ -30,14 +29,14 @@ _SIGNS = {
 """Beside the words and the colour, for who sees neither well from afar."""
 
 
-def tile(machine: MachineReport, curves: CurvesReport, now: datetime, words: Words) -> str:
-    """An item of the list of all machines."""
+def tile(machine: MachineReport, drawn: Mapping[str, str], now: datetime, words: Words) -> str:
+    """An item of the list of all machines; ``drawn`` are its heaters' curves."""
     return "".join(
         (
             f'<li id="m-{escaped(machine.id)}" class="tile {colour(machine)}">',
             f'<h2><a href="{path_of(machine)}">{foreign(machine.name)}</a></h2>',
             *glance(machine, now, words),
-            *_heaters(machine.heaters, curves, words),
+            *_heaters(machine.heaters, drawn, words),
             "</li>",
         )
     )
@@ -134,17 +133,17 @@ def _print(job: PrintReport | None, now: datetime, words: Words) -> Iterator[str
         yield f'<p class="left">{" &middot; ".join(parts)}</p>'
 
 
-def _heaters(heaters: Mapping[str, HeaterReport], curves: CurvesReport, words: Words) -> Iterator[str]:
+def _heaters(heaters: Mapping[str, HeaterReport], drawn: Mapping[str, str], words: Words) -> Iterator[str]:
     """Those that tell something now, and those that did within the hour."""
-    names = dict.fromkeys((*heaters, *curves.heaters))
+    names = dict.fromkeys((*heaters, *drawn))
     if not names:
         return
     yield '<dl class="heat">'
     for name in names:
-        drawn = small(name, curves.heaters[name], curves.step_s, words) if name in curves.heaters else ""
         now = temperature(heaters[name], words) if name in heaters else ""
-        if drawn or now:
-            yield f"<div><dt>{foreign(name)}</dt><dd>{now}{drawn}</dd></div>"
+        curve = drawn.get(name, "")
+        if now or curve:
+            yield f"<div><dt>{foreign(name)}</dt><dd>{now}{curve}</dd></div>"
     yield "</dl>"
 
 

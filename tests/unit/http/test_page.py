@@ -19,6 +19,7 @@ from edge_agent.model import Job, MachineState, Quality, Temperature
 from edge_agent.observation import Observation
 from edge_agent.sinks.http import site
 from edge_agent.sinks.http.curves import SLOTS, STEP_S
+from edge_agent.sinks.http.drawing import small
 from edge_agent.sinks.http.filters import Group
 from edge_agent.sinks.http.html import duration
 from edge_agent.sinks.http.page import page
@@ -132,9 +133,10 @@ def test_it_reloads_itself_where_there_is_no_script() -> None:
 
 
 def test_the_first_load_of_twenty_machines_with_a_restless_hour_is_less_than_sixty_kilobytes() -> None:
-    restless = curves(("tool0", 215.0), ("bed", 60.0), ("chamber", 45.0))
+    hour = curves(("tool0", 215.0), ("bed", 60.0), ("chamber", 45.0))
+    restless = {name: small(name, curve, hour.step_s, DE) for name, curve in hour.heaters.items()}
     reports = [machine_report(observed(number, snapshot=WARM)) for number in range(20)]
-    text = page(reports, agent(), Bench().endpoint, DE, curves=lambda _: restless)
+    text = page(reports, agent(), Bench().endpoint, DE, drawn=lambda _: restless)
     assert text.count("<svg") == 60
     assert len(text.encode()) + sum(file.stat().st_size for file in ASSETS.iterdir()) < 60_000
 
