@@ -26,7 +26,7 @@ _NOTHING = array("h", [_GAP] * SLOTS)
 
 
 class _Ring(Struct):
-    """One heater, in tenths of a degree; `_GAP` where nothing can be trusted. ``heard`` is its last slot with a value."""
+    """One heater, in tenths of a degree; `_GAP` where nothing can be trusted. ``heard`` is its last slot with one."""
 
     actual: array[int]
     target: array[int]
