@@ -11,7 +11,8 @@ from playwright.async_api import ViewportSize
 from edge_agent.model import MachineState
 from tests.unit.http.bench import Bench
 
-from .hall import Hall, busy_hall, fill, printing
+from .hall import Hall, fill
+from .machines import busy_hall, printing
 from .visitor import DESK, PHONE, WALL, Chromium
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

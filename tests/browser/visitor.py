@@ -20,7 +20,7 @@ Scheme = Literal["light", "dark"]
 
 # Nothing here may leave this computer, and no answer may depend on what is outside.
 _ARGUMENTS = [
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    "--host-resolver-rules=MAP printers.test 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     "--disable-background-networking",
     "--disable-dev-shm-usage",  # a container has 64 MB of it
     "--force-color-profile=srgb",
