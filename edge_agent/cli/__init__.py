@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -201,21 +202,25 @@ def _status(options: argparse.Namespace) -> ExitCode:
 
 
 def _doctor(options: argparse.Namespace) -> ExitCode:
-    from .doctor import doctor  # noqa: PLC0415
+    from .doctor import doctor, leave  # noqa: PLC0415
 
-    return doctor(
+    before = set(threading.enumerate())
+    code = doctor(
         config_path=options.config,
         state_dir=options.state_dir,
         default_config=options.config == CONFIG_PATH,
         as_json=options.json,
         out=sys.stdout,
     )
+    return leave(code, before=before)
 
 
 def _support_bundle(options: argparse.Namespace) -> ExitCode:
     from .bundle import support_bundle  # noqa: PLC0415
+    from .doctor import leave  # noqa: PLC0415
 
-    return support_bundle(
+    before = set(threading.enumerate())
+    code = support_bundle(
         config_path=options.config,
         state_dir=options.state_dir,
         default_config=options.config == CONFIG_PATH,
@@ -223,6 +228,7 @@ def _support_bundle(options: argparse.Namespace) -> ExitCode:
         with_names=options.with_names,
         out=sys.stdout,
     )
+    return leave(code, before=before)
 
 
 def _credentials(options: argparse.Namespace) -> ExitCode:

@@ -6,7 +6,11 @@ configuration, and as any user; what it may not see it says.
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
+import threading
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import TextIO
 
@@ -42,3 +46,19 @@ def doctor(*, config_path: Path, state_dir: Path, default_config: bool, as_json:
         for line in lines(found, width=width, colour=terminal):
             print(line, file=out)
     return ExitCode(found.exit_code)
+
+
+def leave(code: ExitCode, *, before: AbstractSet[threading.Thread]) -> ExitCode:
+    """End the process at once if somebody still waits for an answer, which its orderly end would wait for as well.
+
+    Names are looked up in threads that cannot be broken off: on a network without a name service for half a minute.
+    Those of a pool are waited for even if they are daemons.
+
+    Args:
+        code: to end with.
+        before: the threads that there were before the examination.
+    """
+    if not set(threading.enumerate()) <= before:
+        sys.stdout.flush()
+        os._exit(code)
+    return code

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -27,7 +30,25 @@ _PROPERTIES = (
 )
 _CREDENTIALS = Path("/run/credentials") / UNIT
 _NOT_FOR_US = "may not be read by this user"
-_ANSWER_S = 4.0
+ADMISSION_S = 4.0
+"""How long what is asked before the checks may take."""
+
+
+T = TypeVar("T")
+
+
+class Aside(Generic[T]):
+    """Something that is asked in a thread of its own, which nobody waits for at the end."""
+
+    def __init__(self, call: Callable[[], T]) -> None:
+        self._answers: list[T] = []
+        self._thread = threading.Thread(target=lambda: self._answers.append(call()), daemon=True)
+        self._thread.start()
+
+    def result(self, deadline: float, *, otherwise: T) -> T:
+        """The answer, if it comes before ``deadline`` of the monotonic clock."""
+        self._thread.join(max(0.0, deadline - time.monotonic()))
+        return self._answers[0] if self._answers else otherwise
 
 
 class Reading(Struct, frozen=True, kw_only=True):
@@ -88,16 +109,19 @@ def admit(
     ask: Ask = ask,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Patient:
-    """Read what all checks need; takes a few seconds where somebody does not answer."""
+    """Read what all checks need; takes `ADMISSION_S` where somebody does not answer."""
     reading = read(config_path, state_dir)
-    agent, silence = _agent(reading.config.http if reading.config else HttpOptions())
+    asked = Aside(lambda: unit(ask))
+    told = Aside(lambda: _agent(reading.config.http if reading.config else HttpOptions()))
+    deadline = time.monotonic() + ADMISSION_S
+    agent, silence = told.result(deadline, otherwise=(None, f"no answer from the agent in {ADMISSION_S:g} s"))
     return Patient(
         config_path=config_path,
         state_dir=state_dir,
         default_config=default_config,
         reading=reading,
         computer=computer(),
-        unit=unit(ask),
+        unit=asked.result(deadline, otherwise={}),
         agent=agent,
         silence=silence,
         probe=probe,
@@ -150,7 +174,7 @@ def unit(ask: Ask) -> dict[str, str]:
 def _agent(options: HttpOptions) -> tuple[AgentReport | None, str]:
     """What the running agent says of itself, or why it says nothing."""
     try:
-        status, body = get(this_computers(options), "/api/v1/agent", timeout_s=_ANSWER_S)
+        status, body = get(this_computers(options), "/api/v1/agent", timeout_s=ADMISSION_S)
     except UnavailableError as error:
         return None, str(error)
     try:

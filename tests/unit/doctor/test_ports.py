@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import pytest
+
 from edge_agent.cli.doctor.finding import Finding, Level
 from edge_agent.cli.doctor.patient import Patient
 from edge_agent.cli.doctor.ports import holder, opcua_ports, page_port
@@ -57,7 +59,8 @@ async def test_the_agent_answers(tmp_path: Path) -> None:
         assert "another program answers there" in other.text
 
 
-async def test_another_program_has_the_port(tmp_path: Path) -> None:
+async def test_another_program_has_the_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge_agent.cli.doctor.ports._ANSWER_S", 0.5)
     async with saying(b"HTTP/1.1 200 OK\r\n\r\nhello, and what would you like to know") as url:
         whom = _patient(tmp_path, int(url.rpartition(":")[2]))
         found = await _asked(opcua_ports, whom)
