@@ -100,6 +100,7 @@ class GuideWords(Struct, frozen=True, kw_only=True):
     states_why: str
     state: str
     columns: Mapping[str, str]
+    aftermaths: Mapping[str, str]
     unreachable: str
     as_default: str
     as_state: str
@@ -229,6 +230,7 @@ EN = GuideWords(
         "tool_mode": "Machine tool",
         "program_state": "Program",
     },
+    aftermaths={"failed": "fault that ended a print", "cancelled": "ready after a cancelled print"},
     unreachable="unreachable",
     as_default="({value})",
     as_state="(as {state})",
@@ -359,6 +361,7 @@ DE = GuideWords(
         "tool_mode": "Werkzeugmaschine",
         "program_state": "Programm",
     },
+    aftermaths={"failed": "Störung, die einen Druck beendete", "cancelled": "bereit nach abgebrochenem Druck"},
     unreachable="nicht erreichbar",
     as_default="({value})",
     as_state="(wie {state})",

@@ -90,7 +90,7 @@ def states_page(reader: Reader, cells: Mapping[str, Mapping[str, str]], *, compl
     wrong = _by_field(complaints)
     heads = "".join(f'<th scope="col">{escaped(guide.columns[name])}</th>' for name in StateRow.__struct_fields__)
     rows = "".join(_row(reader, row, cells.get(row, {}), wrong) for row in ROWS)
-    table = f"""<div class="wide" tabindex="0" role="region" aria-label="{escaped(guide.states)}"><table>
+    table = f"""<div class="wide" tabindex="0" role="region" aria-label="{escaped(guide.states)}"><table class="cells">
 <thead><tr><th scope="col">{escaped(guide.state)}</th>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"""
     content = form(STATES, table + button(guide.save), token=reader.token)
     return guide_page(reader, guide.states, f"{_rest(reader, wrong)}<p>{escaped(guide.states_why)}</p>{content}")
@@ -113,24 +113,29 @@ def choices(column: str) -> list[str]:
 
 def _row(reader: Reader, row: str, cells: Mapping[str, str], wrong: dict[str, list[Complaint]]) -> str:
     name = _row_name(reader, row)
-    tds = []
-    for column in StateRow.__struct_fields__:
-        if column not in columns_of(row):
-            tds.append("<td></td>")
-            continue
-        at = f"{row}.{column}"
-        said = _beside(wrong, at)
-        label = f"{name}: {reader.guide.columns[column]}"
-        own = _own(reader, row, column)
-        options = "".join(
-            f'<option value="{escaped(text)}"{" selected" if text == cells.get(column, "") else ""}>'
-            f"{escaped(text or own)}</option>"
-            for text in ("", *choices(column))
-        )
-        told = f'<span class="wrong" id="{at}-wrong">{"<br>".join(map(foreign, said))}</span>' if said else ""
-        invalid = f' aria-invalid="true" aria-describedby="{at}-wrong"' if said else ""
-        tds.append(f'<td><select name="{at}" aria-label="{escaped(label)}"{invalid}>{options}</select>{told}</td>')
+    tds = [
+        _cell(reader, row, column, cells.get(column, ""), _beside(wrong, f"{row}.{column}"))
+        if column in columns_of(row)
+        else "<td></td>"
+        for column in StateRow.__struct_fields__
+    ]
     return f'<tr><th scope="row">{escaped(name)}</th>{"".join(tds)}</tr>'
+
+
+def _cell(reader: Reader, row: str, column: str, chosen: str, wrong: list[str]) -> str:
+    name = f"{row}.{column}"
+    head = reader.guide.columns[column]
+    options = "".join(
+        f'<option value="{escaped(text)}"{" selected" if text == chosen else ""}>'
+        f"{escaped(text or _own(reader, row, column))}</option>"
+        for text in ("", *choices(column))
+    )
+    more = f' aria-label="{escaped(_row_name(reader, row))}: {escaped(head)}"'
+    told = ""
+    if wrong:
+        more += f' aria-invalid="true" aria-describedby="{name}-wrong"'
+        told = f'<span class="wrong" id="{name}-wrong">{"<br>".join(map(foreign, wrong))}</span>'
+    return f'<td data-label="{escaped(head)}"><select name="{name}"{more}>{options}</select>{told}</td>'
 
 
 def _row_name(reader: Reader, row: str) -> str:
@@ -138,7 +143,7 @@ def _row_name(reader: Reader, row: str) -> str:
     if row == UNREACHABLE:
         return reader.guide.unreachable
     states: dict[str, str] = {state.value: text for state, text in reader.words.states.items()}
-    return states.get(row, row)
+    return reader.guide.aftermaths.get(row) or states.get(row, row)
 
 
 def _own(reader: Reader, row: str, column: str) -> str:
