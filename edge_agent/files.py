@@ -28,7 +28,8 @@ def write_private(file: Path, content: bytes, *, mode: int = PRIVATE, owner: tup
         with os.fdopen(number, "wb") as opened:
             opened.write(content)
             os.fchmod(opened.fileno(), mode)
-            give(temporary, owner or owner_of(file.parent))
+            if os.geteuid() == 0:
+                os.fchown(opened.fileno(), *(owner or owner_of(file.parent)))
             opened.flush()
             os.fsync(opened.fileno())
         temporary.replace(file)
@@ -42,7 +43,7 @@ def write_private(file: Path, content: bytes, *, mode: int = PRIVATE, owner: tup
 def give(file: Path, owner: tuple[int, int]) -> None:
     """Hand a file that root made to ``owner``; others own what they make anyway."""
     if os.geteuid() == 0:
-        os.chown(file, *owner)
+        os.chown(file, *owner, follow_symlinks=False)
 
 
 def owner_of(path: Path) -> tuple[int, int]:

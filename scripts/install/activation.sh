@@ -31,7 +31,10 @@ activate() {
   before=$(readlink "$opt/current" || true)
   put "$share/edge-agent.sysusers" "$sysusers"
   id edge-agent >/dev/null 2>&1 || change 'make the user edge-agent' systemd-sysusers "${sysusers##*/}"
-  [[ -d $etc ]] || change "make $etc" install -d -m 750 -o root -g edge-agent "$etc"
+  [[ -d $etc ]] || change "make $etc" install -d -m 770 -o root -g edge-agent "$etc"
+  # As versions before made it; the guide of the status page writes there. Another mode is somebody's wish.
+  [[ $(stat -c '%U:%G %a' "$etc" 2>/dev/null) != 'root:edge-agent 750' ]] ||
+    change "let the agent write to $etc" chmod 770 "$etc"
   [[ -d $state ]] || change "make $state" install -d -m 700 -o edge-agent -g edge-agent "$state"
   put "$share/config.json.example" "$etc/config.json.example" 640
   put "$share/edge-agent.service" "$unit"

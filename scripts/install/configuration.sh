@@ -76,6 +76,11 @@ take_config() {
 
 # shellcheck disable=SC2317 # called through change
 place_secret() {
-  install -d -m 750 -o root -g edge-agent "$(dirname "$2")"
+  local folder
+  folder=$(dirname "$2")
+  # The agent can write there: whoever has broken into it must not have root follow a link of theirs.
+  [[ ! -e $folder || $(readlink -f "$folder")/ == "$etc"/* ]] ||
+    fail 31 "$folder leads elsewhere; look at where, and remove the link"
+  install -d -m 750 -o root -g edge-agent "$folder"
   place "$1" "$2" 600 edge-agent
 }

@@ -223,3 +223,21 @@ def test_an_agent_that_babbles_is_told_as_silent(board: Board) -> None:
     agent = Agent(board.paths, Programs({"": "not JSON"}), user=None)
     with pytest.raises(AgentSilentError, match="no answer that can be read"):
         agent.check(board.paths.etc / "config.json")
+
+
+def test_a_link_that_the_agent_could_have_made_is_not_followed(board: Board) -> None:
+    """The agent can write to its configuration's folder, and the drop box is root."""
+    outside = board.paths.root / "outside"
+    outside.mkdir()
+    (outside / "root.key").write_text(KEY)
+    (board.paths.etc / "mark.key").symlink_to(outside / "root.key")
+    board.drop("config.json", config())
+    board.drop_box().empty()
+    assert "mark.key" in board.problems  # it is not there, as far as the check goes
+    (board.paths.etc / "mark.key").unlink()
+    (board.paths.etc / "keys").symlink_to(outside)
+    (board.paths.etc / ".config.json.new").symlink_to(outside / "config.json")
+    board.drop("config.json", config(key="keys/mark.key"))
+    board.drop("keys/mark.key", KEY)
+    board.drop_box().empty()
+    assert sorted(file.name for file in outside.iterdir()) == ["root.key"]

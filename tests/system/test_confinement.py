@@ -10,7 +10,7 @@ from .box import Box
 from .installed import ETC, STATE, UNIT, configure
 
 # Whoever may write there: the unit says that the agent may not.
-_OPEN_TO_ALL = ["/etc/edge-agent/open", "/opt/edge-agent/open", "/usr/open", "/var/lib/open", "/run/open", "/srv/open"]
+_OPEN_TO_ALL = ["/opt/edge-agent/open", "/usr/open", "/var/lib/open", "/run/open", "/srv/open"]
 _PROBE = f"""
 import ctypes, json, mmap, os, socket, subprocess, time
 
@@ -50,6 +50,9 @@ found["tries"] = {{
     "write /tmp/probe": does(write("/tmp/probe")),
     "read {ETC}/config.json": does(lambda: open("{ETC}/config.json").read()),
     "write {ETC}/config.json": does(write("{ETC}/config.json")),
+    "write {ETC}/probe": does(write("{ETC}/probe")),
+    "run a file of {ETC}": does(lambda: run("{ETC}/program")),
+    "change {ETC} itself": does(lambda: os.chmod("{ETC}", 0o777)),
     **{{f"write {{folder}}/probe": does(write(f"{{folder}}/probe")) for folder in {_OPEN_TO_ALL}}},
     "write /dev/probe": does(write("/dev/probe")),
     "write /proc/sys/kernel/panic": does(write("/proc/sys/kernel/panic")),
@@ -76,7 +79,7 @@ found["tries"] = {{
 with open("{STATE}/found.json", "w") as file:
     json.dump(found, file)
 """
-_ALLOWED = {f"write {STATE}/probe", "write /tmp/probe", f"read {ETC}/config.json"}
+_ALLOWED = {f"write {STATE}/probe", f"write {ETC}/probe", "write /tmp/probe", f"read {ETC}/config.json"}
 
 
 def probe(box: Box) -> dict[str, Any]:
@@ -116,6 +119,6 @@ def test_agent_runs_without_any_capability_and_under_the_filter(running: Box) ->
 
 
 def test_files_belong_to_whom_they_should(running: Box) -> None:
-    assert running.run("stat", "-c", "%U:%G %a", ETC).stdout.strip() == "root:edge-agent 750"
+    assert running.run("stat", "-c", "%U:%G %a", ETC).stdout.strip() == "root:edge-agent 770"
     assert running.run("stat", "-c", "%U:%G %a", STATE).stdout.strip() == "edge-agent:edge-agent 700"
     assert running.run("find", STATE, "(", "-perm", "/077", "-o", "!", "-user", "edge-agent", ")").stdout == ""

@@ -109,7 +109,7 @@ async def test_from_nothing_upwards_and_away_without_a_trace(
         assert box.show(UNIT, "Type") == {"bookworm": "notify", "trixie": "notify-reload"}[below.suite]
         assert box.exists("/usr/lib/edge-agent/asyncua/__pycache__")
         assert box.sh("stat -c '%U:%G %a' /etc/edge-agent /var/lib/edge-agent").splitlines() == [
-            "root:edge-agent 750",
+            "root:edge-agent 770",
             "edge-agent:edge-agent 700",
         ]
 

@@ -83,7 +83,7 @@ def test_from_nothing_to_ready_and_away_without_a_trace(suite: str, archives: Ar
 
 def test_what_config_names_is_put_where_the_agent_reads_it(box: Box) -> None:
     assert box.sh("stat -c '%U:%G %a' /etc/edge-agent /etc/edge-agent/config.json").split("\n")[:2] == [
-        "root:edge-agent 750",
+        "root:edge-agent 770",
         "root:edge-agent 640",
     ]
     assert box.sh("stat -c '%U:%G %a' /etc/edge-agent/keys/one.key").strip() == "edge-agent:edge-agent 600"

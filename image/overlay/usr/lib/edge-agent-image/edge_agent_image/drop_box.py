@@ -165,7 +165,11 @@ class DropBox:
         files.make_folder(self._stage, mode=0o700, owner=owner)
         for file in sorted(etc.rglob("*")):
             name = file.relative_to(etc)
-            if file.is_file() and not any(_NEVER_STAGED.fullmatch(part) for part in name.parts):
+            if (
+                file.is_file()
+                and _is_inside(file, etc)
+                and not any(_NEVER_STAGED.fullmatch(part) for part in name.parts)
+            ):
                 self._lay(file.read_bytes(), name)
         for dropped in found:
             content = dropped.file.read_bytes()
@@ -187,6 +191,8 @@ class DropBox:
         user, group = self._owner()
         names = [file.relative_to(self._stage) for file in verdict.files if file.is_relative_to(self._stage)]
         for name in names:
+            if not _is_inside((etc / name).parent, etc):
+                raise AgentSilentError(f"{name.parent} leads out of the configuration's folder")
             if name != Path(CONFIG):
                 _make_folders(etc, name.parent, (user, group))
                 _place(self._stage / name, etc / name, mode=files.SECRET, owner=(user, group))
@@ -246,6 +252,11 @@ def _place(source: Path, target: Path, *, mode: int, owner: tuple[int, int]) -> 
     content = source.read_bytes()
     if not target.is_file() or target.read_bytes() != content:
         files.replace(target, content, mode=mode, owner=owner)
+
+
+def _is_inside(path: Path, folder: Path) -> bool:
+    """Not a link that leads elsewhere: the agent can write to that folder, and we are root."""
+    return path.resolve().is_relative_to(folder.resolve())
 
 
 def _make_folders(base: Path, folder: Path, owner: tuple[int, int]) -> None:

@@ -23,7 +23,9 @@ def replace(file: Path, content: bytes, *, mode: int = 0o644, owner: tuple[int, 
         OSError: it could not be written; then the old one is untouched.
     """
     new = file.with_name(f".{file.name}.new")
-    number = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, SECRET)
+    new.unlink(missing_ok=True)
+    # Never through a link: where we are root, the folder may be one that the agent can write to.
+    number = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, SECRET)
     with os.fdopen(number, "wb") as opened:
         opened.write(content)
         _own(opened.fileno(), mode, owner)
