@@ -13,6 +13,10 @@ from pathlib import Path
 
 from .. import __version__
 from ..errors import EdgeAgentError, ExitCode
+from .rights import become_author
+
+_AS_ITS_AUTHOR = frozenset({"check", "migrate", "pair", "status"})
+"""They send what config.json names, or write what it says."""
 
 CONFIG_PATH = Path("/etc/edge-agent/config.json")
 STATE_DIR = Path("/var/lib/edge-agent")
@@ -134,6 +138,8 @@ def _number(kind: type[int | float], least: float, most: float) -> Callable[[str
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the result is the exit code."""
     options = parser().parse_args(arguments)
+    if options.command in _AS_ITS_AUTHOR:
+        become_author(options.config, options.state_dir)
     try:
         return int(_COMMANDS[options.command](options))
     except EdgeAgentError as error:
