@@ -9,7 +9,7 @@ from datetime import datetime
 from ...computer import Computer, Disk
 from .about import ConfigProblem, Endpoint, MesUser, OpcUaSession, PastStart
 from .agent_detail import AgentDetail
-from .html import clock, document, duration, english, escaped, foreign, number, size
+from .html import clock, document, duration, english, escaped, foreign, number, size, table
 from .page import alarms, connect
 from .report import JournalReport, MachineReport
 from .tile import path_of
@@ -77,20 +77,10 @@ def _rows(rows: Iterable[tuple[str, str]]) -> str:
     return "".join(f"<dt>{escaped(name)}</dt><dd>{told}</dd>" for name, told in rows)
 
 
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Of heads, as text, and cells, as HTML; the first cell of a row is its name."""
-    head = "".join(f'<th scope="col">{escaped(each)}</th>' for each in heads)
-    body = "".join(
-        f'<tr><th scope="row">{first}</th>{"".join(f"<td>{each}</td>" for each in others)}</tr>'
-        for first, *others in rows
-    )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
 def _users(users: Iterable[MesUser], machines: Sequence[MachineReport], words: Words) -> str:
     said = words.about
     rows = [(foreign(user.name), _seen(user, machines, words)) for user in users]
-    return _table((said.user, said.sees), rows) if rows else f"<p>{escaped(said.no_users)}</p>"
+    return table(said.users, (said.user, said.sees), rows) if rows else f"<p>{escaped(said.no_users)}</p>"
 
 
 def _seen(user: MesUser, machines: Sequence[MachineReport], words: Words) -> str:
@@ -115,7 +105,7 @@ def _sessions(sessions: Iterable[OpcUaSession], now: datetime, words: Words) -> 
         for each in sessions
     ]
     heads = (said.client, said.user, said.address, said.since, said.encrypted, said.reads)
-    return _table(heads, rows) if rows else f"<p>{escaped(said.no_sessions)}</p>"
+    return table(said.sessions, heads, rows) if rows else f"<p>{escaped(said.no_sessions)}</p>"
 
 
 def _problems(problems: Sequence[ConfigProblem], words: Words) -> str:
@@ -138,7 +128,7 @@ def _starts(starts: Iterable[PastStart], now: datetime, words: Words) -> str:
     rows = [(clock(each.at, now), english(each.reason)) for each in starts]
     if not rows:
         return ""
-    return f"<section><h2>{escaped(said.starts)}</h2>{_table((said.time, said.reason), rows)}</section>"
+    return f"<section><h2>{escaped(said.starts)}</h2>{table(said.starts, (said.time, said.reason), rows)}</section>"
 
 
 def _computer(computer: Computer | None, words: Words) -> Iterator[tuple[str, str]]:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import html
 import socket
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from ... import __version__
@@ -135,6 +136,25 @@ def clock(at: datetime, now: datetime) -> str:
     near = abs(now - at) < timedelta(hours=18) and local.date() == now.astimezone().date()
     shown = f"{local:%H:%M}" if near else f"{local:%Y-%m-%d %H:%M}"
     return f'<time datetime="{at:%Y-%m-%dT%H:%M:%SZ}">{shown}</time>'
+
+
+def table(name: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table that scrolls on its own where it has no room.
+
+    Args:
+        name: of the table, for those who do not see it.
+        heads: of the columns, as text.
+        rows: their cells, as HTML; the first one of a row is its name.
+    """
+    head = "".join(f'<th scope="col">{escaped(each)}</th>' for each in heads)
+    body = "".join(
+        f'<tr><th scope="row">{first}</th>{"".join(f"<td>{each}</td>" for each in others)}</tr>'
+        for first, *others in rows
+    )
+    return (
+        f'<div class="scroll" role="region" tabindex="0" aria-label="{escaped(name)}">'
+        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
 
 
 def number(value: float, words: Words, *, digits: int) -> str:

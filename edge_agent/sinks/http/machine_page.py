@@ -15,7 +15,7 @@ from ...observation import Observation
 from ...units import BYTE, SECOND
 from .about import NodeId
 from .drawing import large
-from .html import clock, copy_button, document, duration, english, escaped, foreign, number, size
+from .html import clock, copy_button, document, duration, english, escaped, foreign, number, size, table
 from .report import CurvesReport, items_of, machine_report
 from .tile import colour, glance, temperature
 from .words import Words
@@ -124,23 +124,16 @@ def _jobs(runs: Sequence[JobRun], now: datetime, words: Words) -> str:
     said = words.machine
     if not runs:
         return f"<p>{escaped(said.no_jobs)}</p>"
-    heads = "".join(
-        f'<th scope="col">{escaped(each)}</th>' for each in (said.file, said.started, said.duration, said.outcome)
-    )
-    return (
-        f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(_job(run, now, words) for run in runs)}</tbody></table>"
-    )
+    heads = (said.file, said.started, said.duration, said.outcome)
+    return table(said.jobs, heads, [_job(run, now, words) for run in runs])
 
 
-def _job(run: JobRun, now: datetime, words: Words) -> str:
+def _job(run: JobRun, now: datetime, words: Words) -> tuple[str, ...]:
     said = words.machine
     took = duration(((run.ended_at or now) - run.started_at).total_seconds(), words)
     outcome = said.outcomes[run.outcome] if run.outcome is not None else said.goes_on
     reason = f" <small>{english(run.reason)}</small>" if run.reason else ""
-    return (
-        f'<tr><th scope="row">{foreign(run.file_name or "")}</th>'
-        f"<td>{clock(run.started_at, now)}</td><td>{escaped(took)}</td><td>{escaped(outcome)}{reason}</td></tr>"
-    )
+    return foreign(run.file_name or ""), clock(run.started_at, now), escaped(took), f"{escaped(outcome)}{reason}"
 
 
 def _items(observation: Observation, node_id: NodeId, now: datetime, words: Words) -> str:
@@ -176,7 +169,7 @@ def _row(place: int, item: DataItem, *, observation: Observation, node_id: NodeI
     reading, node = read(item, observation), node_id(observation.machine.id, item)
     name = item.id.partition("/")[2] or item.id
     button = copy_button(f"n-{place}", words, of=item.id) if node else ""
-    code = f'<code id="n-{place}">{escaped(node)}</code> {button}' if node else _NOTHING
+    code = f'<code id="n-{place}">{foreign(node)}</code> {button}' if node else _NOTHING
     time = clock(reading.at, now) if reading.at is not None else _NOTHING
     return (
         f'<tr id="i-{place}"{"" if reading.quality.usable else " class=bad"}>'
