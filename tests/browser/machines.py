@@ -92,9 +92,10 @@ def _one(number: int) -> Observation:
         case 3:
             return _in(number, MachineState.FAULT, "Offline after error", error=_FAULT, temperatures={})
         case 4:
-            paused = printing(number, ratio=0.72)
-            assert paused.snapshot is not None
-            return replace(paused, snapshot=replace(paused.snapshot, state=MachineState.PAUSED, state_text="Paused"))
+            before = printing(number, ratio=0.72)
+            assert before.snapshot is not None
+            paused = replace(before.snapshot, state=MachineState.PAUSED, state_text="Paused")
+            return _known(number, paused, run=before.run, recent=before.recent)
         case 5:
             return _unknown(number, Quality.NO_COMMUNICATION, _LOST, Failure.REFUSED)
         case 6:
