@@ -174,13 +174,16 @@ class Access:
         if self._attempts.locked(count):
             raise Refused(Why.LOCKED)  # by those who were before it in the queue
         lock_s = self._attempts.failed(count)
-        if await self._in_thread(lambda: self.admin.knows(password)):
-            self._attempts.forget(count)
-            return
-        if lock_s is not None:
-            log.warning("admin log-ins from %s are refused for %g s: too many wrong passwords", address, lock_s)
-        await asyncio.sleep(count.delay_s())
-        raise Refused(Why.WRONG)
+        right = False
+        try:
+            right = await self._in_thread(lambda: self.admin.knows(password))
+        finally:
+            if lock_s is not None and not right:
+                log.warning("admin log-ins from %s are refused for %g s: too many wrong passwords", address, lock_s)
+        if not right:
+            await asyncio.sleep(count.delay_s())
+            raise Refused(Why.WRONG)
+        self._attempts.forget(count)
 
     def _forgive(self) -> None:
         """After a new password nobody bears the failures of the old one."""

@@ -41,6 +41,7 @@ class Desk:
     def __init__(self, about: About) -> None:
         self._access = Access(about.admin) if about.admin is not None else None
         self._outside: Mapping[str, Act] = Door(self._access).acts if self._access is not None else {}
+        self._told = ""
         self._sets_up = about.set_up is not None
         self._inside: Mapping[str, Act] = Guide(about).acts
         self._paths = frozenset({*self._inside, LOG_IN, "/logout", "/password"})
@@ -62,10 +63,11 @@ class Desk:
 
     def admin(self, request: web.BaseRequest) -> Session | None:
         """The session of somebody who may change things."""
-        if self._access is None:
+        sent = [*tokens(request)]
+        if self._access is None or not sent:
             return None
         try:
-            return self._access.session(tokens(request), used=False)
+            return self._access.session(sent, used=False)
         except EdgeAgentError:
             return None  # the pages with forms say what is wrong
 
@@ -104,7 +106,9 @@ class Desk:
         except BadForm as bad:
             return _closed(request, bad.status, str(bad))
         except EdgeAgentError as error:
-            log.warning("%s: %s", request.path, error)
+            if str(error) != self._told:  # once, and not for everybody who asks
+                log.warning("%s: %s", request.path, error)
+            self._told = str(error)
             return visit.page(note_page(words, guide.title, str(error)), status=HTTPStatus.SERVICE_UNAVAILABLE)
 
     def close(self) -> None:

@@ -135,6 +135,28 @@ async def test_few_wait_for_a_hash_and_one_is_made_at_a_time(access: Access, mon
     assert (answers.count(Why.WRONG), answers.count(Why.BUSY), most) == (8, 4, 1)
 
 
+async def test_who_hangs_up_has_tried_and_is_told_of(
+    access: Access, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def matches(*_: str) -> bool:
+        begun.set()
+        return go_on.wait(20)
+
+    monkeypatch.setattr(admin_room, "matches", matches)
+    for _ in range(attempts.FAILURES_BEFORE_LOCK):
+        begun.clear()
+        go_on.clear()
+        one = asyncio.ensure_future(tried(access, "10.0.0.1"))
+        await asyncio.to_thread(begun.wait, 20)
+        one.cancel()
+        await asyncio.wait([one])
+        go_on.set()
+    assert await tried(access, "10.0.0.1", GOOD) is Why.LOCKED
+    assert caplog.text.count("10.0.0.1 are refused for 30 s") == 1
+
+
 def test_a_budget_fills_up_again_and_not_over(clock: Clock) -> None:
     budget = Budget(clock, tries=2, every_s=3.0)
     assert [budget.take() for _ in range(3)] == [True, True, False]

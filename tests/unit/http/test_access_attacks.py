@@ -659,7 +659,9 @@ async def test_no_secret_comes_back_or_is_logged(
     assert ("pair", ("http://a", KEY)) in set_up.asked
 
 
-async def test_a_broken_file_closes_the_door_and_not_the_page(admin: Person, tmp_path: Path) -> None:
+async def test_a_broken_file_closes_the_door_and_not_the_page(
+    admin: Person, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / "admin.json").unlink()
     (tmp_path / "admin.json").mkdir()
     assert (await admin.get("/")).status == 200
@@ -667,3 +669,5 @@ async def test_a_broken_file_closes_the_door_and_not_the_page(admin: Person, tmp
         page = await admin.get(path, follow=False)
         assert (page.status, "admin.json" in page.text) == (503, True)
     assert (await admin.send("/login", {"password": PASSWORD})).status == 503
+    told = [record.getMessage() for record in caplog.records if "admin.json" in record.getMessage()]
+    assert len(told) == 1  # not once for everybody who asks
