@@ -76,6 +76,7 @@ def test_what_somebody_should_do_is_told_wherever_something_is_wrong(tmp_path: P
 def test_exit_codes(tmp_path: Path) -> None:
     usable = patient(tmp_path, reading=Reading(config=None, missing=True), default_config=True)
     wrong = patient(tmp_path, reading=Reading(problems=(Problem(file="config.json", text="it is wrong"),)))
+    hidden = patient(tmp_path, reading=Reading(problems=wrong.reading.problems, hidden=True))
     unnamed = patient(tmp_path, reading=Reading(missing=True), default_config=False)
 
     def code(whom: Patient, *found: Finding) -> ExitCode:
@@ -84,6 +85,7 @@ def test_exit_codes(tmp_path: Path) -> None:
     assert code(usable, ok("fine"), unseen("dark")) == 0
     assert code(usable, ok("fine"), look("a little", "do")) == 1
     assert code(usable, bad("much", "do"), ok("fine")) == 1
+    assert code(hidden, ok("fine"), unseen("dark")) == 0
     assert code(wrong, ok("fine")) == 78
     assert code(unnamed, ok("fine")) == 78
 

@@ -123,6 +123,8 @@ def test_whose_port_it_is() -> None:
         assert holder(port) == ""
         listening.listen()
         assert holder(port).endswith(f", pid {os.getpid()}")
+        with closing(socket.create_connection(("127.0.0.1", port))) as client:
+            assert holder(client.getsockname()[1]) == ""  # who is connected from a port does not hold it
 
 
 def test_no_proc(tmp_path: Path) -> None:
