@@ -18,12 +18,11 @@ from msgspec.structs import replace
 from edge_agent.jobs import JobRun, Outcome
 from edge_agent.journal import Journal
 from edge_agent.secret import Secret
-from edge_agent.sinks.http import site
+from edge_agent.sinks.http import reading
 from edge_agent.sinks.http.openapi import openapi
 from edge_agent.sinks.http.options import HttpUser
-from tests.browser.hall import fill
+from tests.browser.hall import Hall
 from tests.observations import AT
-from tests.unit.http.bench import Bench
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -33,15 +32,14 @@ PASSWORD = "screen in the hall"
 
 
 @asynccontextmanager
-async def hall_with_history(folder: Path) -> AsyncIterator[Bench]:
+async def history(folder: Path) -> AsyncIterator[Hall]:
     """Machines in every state, and prints that ended in every way."""
     journal = await Journal.open(folder / "journal.db")
     await journal.record([_run(number, outcome) for number, outcome in enumerate((None, *Outcome))])
-    bench = Bench(journal=journal)
-    fill(bench)
+    hall = Hall(folder, journal=journal)
     try:
-        async with bench.running():
-            yield bench
+        async with hall.running():
+            yield hall
     finally:
         await journal.close()
 
@@ -59,12 +57,12 @@ def _run(number: int, outcome: Outcome | None) -> JobRun:
     )
 
 
-async def asked(bench: Bench, folder: Path, *arguments: str) -> tuple[int, str]:
+async def asked(hall: Hall, folder: Path, *arguments: str) -> tuple[int, str]:
     """Have schemathesis ask all that has an end; the result is its exit code and what it has to say."""
     process = await asyncio.create_subprocess_exec(
         str(PROGRAM),
         "run",
-        f"{bench.url}/api/v1/openapi.json",
+        f"{hall.url}/api/v1/openapi.json",
         "--checks=all",
         "--phases=coverage,fuzzing",
         f"--max-examples={EXAMPLES}",
@@ -82,33 +80,37 @@ async def asked(bench: Bench, folder: Path, *arguments: str) -> tuple[int, str]:
 
 
 async def test_the_answers_are_as_described(tmp_path: Path) -> None:
-    async with hall_with_history(tmp_path) as bench:
-        code, told = await asked(bench, tmp_path)
+    async with history(tmp_path) as hall:
+        code, told = await asked(hall, tmp_path)
     assert code == 0, told
     assert "No issues found" in told
 
 
 async def test_it_is_the_same_with_a_password(tmp_path: Path) -> None:
-    async with hall_with_history(tmp_path) as bench:
-        bench.options = replace(bench.options, users=(HttpUser(name="wall", password=Secret(PASSWORD)),))
-        code, told = await asked(bench, tmp_path, f"--auth=wall:{PASSWORD}")
+    async with history(tmp_path) as hall:
+        hall.options = replace(hall.options, users=(HttpUser(name="wall", password=Secret(PASSWORD)),))
+        code, told = await asked(hall, tmp_path, f"--auth=wall:{PASSWORD}")
         assert code == 0, told
-        code, told = await asked(bench, tmp_path)
+        code, told = await asked(hall, tmp_path)
         assert code == 2
         assert "HTTP 401" in told
 
 
 async def test_each_machine_is_as_described(tmp_path: Path) -> None:
     """What nobody can guess: the ids that there are."""
-    async with hall_with_history(tmp_path) as bench:
-        ids = [each.machine.id for each in bench.store.observations()]
-        await asyncio.to_thread(_ask_for_machines, bench.url, ids)
+    async with history(tmp_path) as hall:
+        ids = [each.machine.id for each in hall.store.observations()]
+        await asyncio.to_thread(_ask_for_machines, hall.url, ids)
 
 
 def _ask_for_machines(url: str, ids: list[str]) -> None:
     schema: Any = schemathesis.openapi.from_url(f"{url}/api/v1/openapi.json")
     for machine_id in ids:
         answer = schema["/api/v1/machines/{id}"]["GET"].Case(path_parameters={"id": machine_id}).call_and_validate()
+        assert answer.status_code == 200
+        answer = (
+            schema["/api/v1/machines/{id}/curves"]["GET"].Case(path_parameters={"id": machine_id}).call_and_validate()
+        )
         assert answer.status_code == 200
         answer = schema["/api/v1/jobs"]["GET"].Case(query={"machine": machine_id}).call_and_validate()
         assert answer.status_code == 200
@@ -123,14 +125,14 @@ def _no_least_limit(told: dict[str, Any]) -> None:
 
 
 def _other_version(told: dict[str, Any]) -> None:
-    told["components"]["schemas"]["AgentReport"]["properties"]["version"] = {"type": "integer"}
+    told["components"]["schemas"]["AgentDetail"]["properties"]["version"] = {"type": "integer"}
 
 
 @pytest.mark.parametrize("lie", [_without_404, _no_least_limit, _other_version])
 async def test_a_description_that_lies_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lie: Any) -> None:
     told = openapi()
     lie(told)
-    monkeypatch.setattr(site, "openapi", lambda: told)
-    async with hall_with_history(tmp_path) as bench:
-        code, said = await asked(bench, tmp_path)
+    monkeypatch.setattr(reading, "openapi", lambda: told)
+    async with history(tmp_path) as hall:
+        code, said = await asked(hall, tmp_path)
     assert code == 1, said
