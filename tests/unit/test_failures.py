@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import socket
+from pathlib import Path
 from unittest.mock import Mock
 
 import aiohttp
@@ -47,3 +49,9 @@ def test_what_a_failed_request_is_called(error: Exception, failure: Failure) -> 
 
 def test_a_proxy_is_not_the_printer() -> None:
     assert proxy_fault(502, URL).failure is Failure.PROXY
+
+
+def test_every_word_is_documented() -> None:
+    document = (Path(__file__).parents[2] / "docs" / "http.md").read_text(encoding="utf-8")
+    listed = document.partition("`failure` is one word")[2].partition("`reason`")[0]
+    assert set(re.findall(r"`([a-z ]+)`", listed)) == set(Failure)

@@ -85,7 +85,8 @@ async def test_no_secret_is_in_any_answer(tmp_path: Path) -> None:
     told = b""
     async with running(agent, port) as client:
         machines = [entry.machine.id for entry in config.machines]
-        for path in (*PATHS, *(f"/api/v1/machines/{machine}" for machine in machines)):
+        of_machines = [f"{folder}/{machine}" for folder in ("/api/v1/machines", "/machines") for machine in machines]
+        for path in (*PATHS, *of_machines):
             async with client.get(path) as answer:
                 told += str(answer.headers).encode() + await answer.read()
         async with client.get("/api/v1/events") as answer:
