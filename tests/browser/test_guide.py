@@ -157,3 +157,27 @@ async def test_mistakes_in_the_form_stand_where_they_are(
         assert not (tmp_path / "config.json").exists()
         await name_it(visitor, "Reader", "1")
         await visitor.reads("main", "Saved.")
+
+
+async def test_it_goes_without_a_script_and_in_german(
+    browser: Chromium, octoprint: OctoPrintServer, tmp_path: Path
+) -> None:
+    async with (
+        new_agent(tmp_path) as url,
+        browser.window(url, language="de-DE", java_script_enabled=False) as visitor,
+    ):
+        await visitor.open("/setup")
+        await visitor.page.get_by_label("Neues Passwort", exact=True).fill(PASSWORD)
+        await visitor.page.get_by_label("Neues Passwort, noch einmal").fill(PASSWORD)
+        await visitor.page.get_by_role("button", name="Passwort setzen").click()
+        await visitor.page.get_by_role("link", name="Drucker hinzufügen").first.click()
+        await visitor.page.fill("main [name=url] >> visible=true", octoprint.url)
+        await visitor.page.fill("main [name=key] >> visible=true", octoprint.keys[AGENT])
+        await visitor.page.get_by_role("button", name="Weiter").click()
+        await visitor.page.get_by_role("link", name="Weiter", exact=True).click()
+        await visitor.page.fill("[name=custom_name]", "Gerät №1")
+        await visitor.page.fill("[name=mes_id]", "3")
+        await visitor.page.get_by_role("button", name="Speichern").click()
+        await visitor.reads("main", "Gespeichert.")
+        await visitor.page.get_by_role("link", name="Zu den Maschinen").click()
+        await visitor.reads("#tiles", "Gerät №1", within_ms=40_000)  # the page may have to load itself anew
