@@ -10,9 +10,8 @@ import pytest
 import pytest_asyncio
 from msgspec.structs import replace
 
-from edge_agent.setup.pairing import WAIT_S
 from edge_agent.sinks.http.guide_words import DE, EN
-from edge_agent.sinks.http.setting_up import PAIRING_WAIT_S, Complaint, Found, MachineForm, PairingState
+from edge_agent.sinks.http.setting_up import Complaint, Found, MachineForm, PairingState
 from edge_agent.sinks.http.written_page import ROWS, choices, columns_of
 
 from .bench import Bench, observed
@@ -152,10 +151,6 @@ async def test_who_waits_sees_how_long_and_may_cancel(person: Person, set_up: Se
     assert set_up.pairings == {}
     gone = await person.get("/setup/pairing?id=p-1")
     assert (gone.status, EN.add.gone in gone.text) == (404, True)
-
-
-def test_the_page_counts_down_to_when_it_is_given_up() -> None:
-    assert PAIRING_WAIT_S == WAIT_S
 
 
 async def test_a_key_that_may_too_much_brings_the_better_way_in_three_lines(
