@@ -103,7 +103,7 @@ def test_while_the_data_partition_grows(card: Card, hall: Hall, dice: random.Ran
     board = Board(card, hall=hall)
     for _ in range(GROWING):
         with board.boot(may_fail=True):
-            board.wait_until(lambda: "Starting edge-agent-grow" in board.console, "it grows", within_s=600)
+            board.wait_until(lambda: "edge-agent-grow" in board.console, "it grows", within_s=600)
             time.sleep(dice.uniform(0, 12))
             cut(board, dice, at=dice.uniform(0.5, 1.0))
     with board.boot():
@@ -255,7 +255,7 @@ def test_in_an_update(card: Card, hall: Hall, dice: random.Random, archives: Arc
 
 def interrupt_update(board: Board, dice: random.Random) -> None:
     with board.boot(may_fail=True):
-        board.wait_until(lambda: "Starting edge-agent-update.service" in board.console, "it updates", within_s=900)
+        board.wait_until(lambda: "edge-agent-update" in board.console, "it updates", within_s=900)
         time.sleep(dice.uniform(0, 75))
         cut(board, dice, at=dice.uniform(0.3, 1.0))
 
