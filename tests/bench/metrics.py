@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
+import gc
 import time
-from collections.abc import Callable
+import tracemalloc
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from math import sin
 from statistics import median
 
+from aiohttp.test_utils import make_mocked_request
 from msgspec.structs import replace
 
+from edge_agent.computer import computer
 from edge_agent.health import Health
 from edge_agent.jobs import JobRun
 from edge_agent.model import Identification, Temperature
+from edge_agent.observation import Observation
 from edge_agent.sinks.http.about import About, Endpoint
-from edge_agent.sinks.http.metrics import metrics
-from edge_agent.sinks.http.page import page
-from edge_agent.sinks.http.report import MachineList, agent_report, encoded, machine_detail, machine_report
-from edge_agent.sinks.http.words import EN
+from edge_agent.sinks.http.curves import SLOTS, STEP_S, Curves
+from edge_agent.sinks.http.library import web
+from edge_agent.sinks.http.options import HttpOptions
+from edge_agent.sinks.http.site import Site
 from edge_agent.store import Store
 from tests.observations import AT, MACHINE, PRINTING, observation
 
@@ -45,31 +52,87 @@ def filled(machines: int) -> Store:
     return store
 
 
-def answers_of(store: Store) -> dict[str, Callable[[], bytes]]:
-    """What makes each answer."""
-    endpoint = Endpoint(urls=("opc.tcp://pi:4840",), hostname="pi")
-    about = About(endpoint=lambda: endpoint, health=Health(monotonic=time.monotonic))
-
-    def tiles() -> bytes:
-        machines = [machine_report(each) for each in store.observations()]
-        return page(machines, agent_report(store, about, now=NOW), endpoint, EN).encode()
-
-    return {
-        "/metrics": lambda: "".join(metrics(store, about)).encode(),
-        "/": tiles,
-        "/api/v1/machines": lambda: encoded(MachineList(machines=tuple(map(machine_report, store.observations())))),
-        "/api/v1/machines/<id>": lambda: encoded(machine_detail(store.observations()[0])),
-    }
+def warmed(store: Store, curves: Curves, *, until_s: float) -> None:
+    """Have an hour behind it in which every heater swung around its set point."""
+    for slot in range(SLOTS):
+        curves.note(swung(store, slot), monotonic_s=until_s - (SLOTS - 1 - slot) * STEP_S, at=NOW)
 
 
-def timed(work: Callable[[], bytes], rounds: int) -> tuple[str, str]:
-    """Milliseconds of CPU, median (least to most), and kilobytes."""
-    times = []
+def swung(store: Store, slot: int) -> Iterator[Observation]:
+    """All machines, some tenths of a degree from where they are."""
+    for each in store.observations():
+        assert each.snapshot is not None
+        sensors = {
+            name: Temperature((one.actual_celsius or 0.0) + 0.5 * sin(slot), one.target_celsius)
+            for name, one in each.snapshot.temperatures.items()
+        }
+        yield replace(each, snapshot=replace(each.snapshot, temperatures=sensors))
+
+
+class Asked:
+    """The site, asked as a browser asks it, without a connection."""
+
+    def __init__(self, machines: int) -> None:
+        self.store = filled(machines)
+        self.curves = Curves()
+        self.seconds = SLOTS * STEP_S
+        warmed(self.store, self.curves, until_s=self.seconds)
+        endpoint = Endpoint(urls=("opc.tcp://pi:4840",), hostname="pi")
+        self.site = Site(
+            self.store,
+            about=About(endpoint=lambda: endpoint, health=Health(monotonic=time.monotonic), computer=computer),
+            options=HttpOptions,
+            now=lambda: NOW,
+            curves=self.curves,
+        )
+
+    async def answer(self, path: str) -> tuple[float, int]:
+        """Milliseconds of CPU, and how many bytes go over the wire."""
+        request = make_mocked_request("GET", path, headers={"Host": "127.0.0.1", "Accept-Encoding": "gzip"})
+        async with asyncio.timeout(None) as deadline:
+            began = time.process_time()
+            answer = await self.site.answer(request, deadline)
+            cpu_ms = (time.process_time() - began) * 1000
+        assert isinstance(answer, web.Response)
+        assert answer.status == 200, path
+        assert isinstance(answer.body, bytes)
+        return cpu_ms, len(answer.body)
+
+    def pass_half_a_minute(self) -> None:
+        """There is a new value, so every curve has to be drawn again."""
+        self.seconds += STEP_S
+        self.curves.note(self.store.observations(), monotonic_s=self.seconds, at=NOW)
+
+
+async def timed(asked: Asked, path: str, rounds: int, *, anew: bool = False) -> str:
+    """Milliseconds of CPU, median (least to most), and kilobytes, as cells."""
+    times: list[float] = []
+    _, size = await asked.answer(path)
     for _ in range(rounds):
-        began = time.process_time()
-        size = len(work())
-        times.append((time.process_time() - began) * 1000)
-    return f"{median(times):.2f} ({min(times):.2f} to {max(times):.2f})", f"{size / 1000:.0f}"
+        if anew:
+            asked.pass_half_a_minute()
+        cpu_ms, size = await asked.answer(path)
+        times.append(cpu_ms)
+    return f"{median(times):.2f} ({min(times):.2f} to {max(times):.2f}) | {size / 1000:.0f}"
+
+
+async def show(machines: int, rounds: int) -> None:
+    """Print the rows of so many machines."""
+    asked = Asked(machines)
+    for path in ("/metrics", "/", "/machines/machine-0", "/agent", "/api/v1/machines", "/api/v1/machines/machine-0"):
+        print(f"| `{path}` | {machines} | {await timed(asked, path, rounds)} |")
+    print(f"| `/`, its curves drawn anew | {machines} | {await timed(asked, '/', rounds // 4, anew=True)} |")
+
+
+def kept_kb(machines: int) -> float:
+    """What the last hour takes in memory."""
+    store, curves = filled(machines), Curves()
+    tracemalloc.start()
+    warmed(store, curves, until_s=SLOTS * STEP_S)
+    gc.collect()
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return kept / 1000
 
 
 def main() -> None:
@@ -79,11 +142,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     options = parser.parse_args()
     print("| Answer | machines | CPU, ms: median (least to most) | kB |\n|---|---|---|---|")
-    for machines in map(int, options.machines.split(",")):
-        answers = answers_of(filled(machines))
-        for path, work in answers.items():
-            cpu, size = timed(work, options.rounds)
-            print(f"| `{path}` | {machines} | {cpu} | {size} |")
+    numbers = [int(number) for number in options.machines.split(",")]
+    for machines in numbers:
+        asyncio.run(show(machines, options.rounds))
+    for machines in numbers:
+        print(f"\nThe last hour of {machines} machines with three heaters: {kept_kb(machines):.0f} kB")
 
 
 if __name__ == "__main__":
