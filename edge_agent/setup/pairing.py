@@ -17,7 +17,7 @@ from ..config.url import UrlError, parse_url
 from ..errors import DeactivatedUser, NoPermission, SourceError, WrongKey
 from ..secret import Secret
 from ..session import ClientSession, Tls
-from ..sinks.http.setting_up import Pairing, PairingState
+from ..sinks.http.setting_up import PAIRING_WAIT_S, Pairing, PairingState
 from ..sources.octoprint import Identity, OctoPrint, OctoPrintOptions
 from .appkeys import OVER_AFTER_S, POLL_EVERY_S, AppKeys, NoAppKeysError, Request, is_key
 
@@ -27,7 +27,6 @@ NEEDED = frozenset({"STATUS"})
 """All that the agent ever uses."""
 
 MOST_WAITING = 4
-WAIT_S = 300.0
 _KEPT = 16
 _KEEP_S = 1800.0
 _ANSWER_S = 15.0
@@ -62,7 +61,7 @@ class Pairings:
         name_of: Callable[[str], str] = lambda _: "",
         tls: Callable[[str], Tls] = lambda _: Tls(),
         every_s: float = POLL_EVERY_S,
-        wait_s: float = WAIT_S,
+        wait_s: float = PAIRING_WAIT_S,
     ) -> None:
         self._session = session
         self._app = app

@@ -300,7 +300,7 @@ def _refused(text: str) -> Outcome:
 def _not_writable(error: OSError, path: Path) -> Complaint:
     reason = error.strerror or type(error).__name__
     remedy = {
-        errno.EROFS: "its unit keeps the agent from writing there; see ReadWritePaths= in: systemctl cat edge-agent",
+        errno.EROFS: "its unit keeps the agent from writing there; see ReadOnlyPaths= in: systemctl cat edge-agent",
         errno.EACCES: f"the agent may not write there; run: sudo chgrp edge-agent {path.parent}; "
         f"sudo chmod 770 {path.parent}",
         errno.EPERM: "the agent may not write there; look at the owner and mode of the folder",
