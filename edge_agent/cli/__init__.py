@@ -208,8 +208,9 @@ def _status(options: argparse.Namespace) -> ExitCode:
 
 
 def _doctor(options: argparse.Namespace) -> ExitCode:
-    from .doctor import doctor, leave  # noqa: PLC0415
+    from .doctor import doctor, forget_groups, leave  # noqa: PLC0415
 
+    forget_groups()
     before = set(threading.enumerate())
     code = doctor(
         config_path=options.config,
@@ -223,8 +224,9 @@ def _doctor(options: argparse.Namespace) -> ExitCode:
 
 def _support_bundle(options: argparse.Namespace) -> ExitCode:
     from .bundle import support_bundle  # noqa: PLC0415
-    from .doctor import leave  # noqa: PLC0415
+    from .doctor import forget_groups, leave  # noqa: PLC0415
 
+    forget_groups()
     before = set(threading.enumerate())
     code = support_bundle(
         config_path=options.config,

@@ -10,6 +10,7 @@ import sqlite3
 import stat
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from ..doctor.examination import examine
 from ..doctor.patient import UNIT, Patient
 from ..doctor.prints import Unreadable, copy
 from ..doctor.report import lines, report
+from ..doctor.rights import agents_rights, is_agents, text_of
 from .archive import Member
 from .redactor import REMOVED, Redactor
 
@@ -82,8 +84,12 @@ def _doctor(sources: Sources) -> str:
 
 
 def _config(sources: Sources) -> str:
+    patient = sources.patient
+    # A link that the agent has put there must not bring another file into the bundle.
+    as_agent = patient.default_config or is_agents(patient.config_path, patient.state_dir)
     try:
-        value = jsonc.read(sources.patient.config_path).value
+        with agents_rights(patient.state_dir) if as_agent else nullcontext():
+            value = jsonc.read(patient.config_path).value
     except jsonc.JsonError as error:
         where = f" ({error.position})" if error.position else ""
         return f"not shown, since it cannot be decoded{where}: {error.text}\n"
@@ -201,8 +207,7 @@ def _state_texts(sources: Sources) -> str:
     told = []
     for name in _TEXT_FILES:
         try:
-            with (sources.patient.state_dir / name).open(encoding="utf-8", errors="replace") as opened:
-                text = opened.read(64 * 1024)
+            text = text_of(sources.patient.state_dir / name, sources.patient.state_dir)
         except FileNotFoundError:
             continue
         except OSError as error:

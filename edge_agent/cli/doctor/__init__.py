@@ -21,6 +21,9 @@ from ..probe import probe
 from .examination import examine
 from .patient import admit
 from .report import lines, report
+from .rights import forget_groups
+
+__all__ = ["doctor", "forget_groups", "leave"]
 
 
 def doctor(*, config_path: Path, state_dir: Path, default_config: bool, as_json: bool, out: TextIO) -> ExitCode:

@@ -14,7 +14,9 @@ from ...sinks.opcua.security.certificate import CERTIFICATE, KEY
 from ...sinks.opcua.security.client_certificate import MALFORMED, Refusal, uris
 from .finding import Finding, bad, look, ok, unseen
 from .patient import Patient
+from .rights import opened, text_of
 
+_MOST_BYTES = 64 * 1024
 _SOON = timedelta(days=30)
 _ANEW = "sudo rm {file} && sudo systemctl restart edge-agent makes a new one, which clients have to trust anew"
 
@@ -23,7 +25,8 @@ def certificate(patient: Patient) -> Iterator[Finding]:
     """All that a client looks at, but for the key: that is never read."""
     file = patient.state_dir / "pki" / CERTIFICATE
     try:
-        content = file.read_bytes()
+        with opened(file, patient.state_dir) as der:
+            content = der.read(_MOST_BYTES)
         has_key = (file.parent / KEY).exists()
     except FileNotFoundError:
         yield unseen("there is none yet: the agent makes it at its first start, once the clock is set")
@@ -60,8 +63,8 @@ def _names(patient: Patient, found: x509.Certificate, anew: str) -> Iterator[Fin
     alternatives = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     identity = patient.state_dir / "device-uuid"
     try:
-        uri = f"urn:edge-agent:{identity.read_text(encoding='ascii').strip()}"
-    except (OSError, ValueError):
+        uri = f"urn:edge-agent:{text_of(identity, patient.state_dir).strip()}"
+    except OSError:
         uri = ""
     if uri and uri not in uris(found):
         yield bad(f"it is not of this agent ({uri})", f"was the state folder copied? {anew}")

@@ -38,12 +38,11 @@ def configuration(patient: Patient) -> Iterator[Finding]:
         text, remedy = parted(str(problem))
         make = bad if problem.severity is Severity.ERROR else look
         yield make(text, remedy or "see docs/config.md")
-    if reading.config is None:
-        return
-    machines = len(reading.config.machines)
-    yield ok(f"{path}: {machines} machine{'' if machines == 1 else 's'}")
+    if reading.config is not None:
+        machines = len(reading.config.machines)
+        yield ok(f"{path}: {machines} machine{'' if machines == 1 else 's'}")
     if patient.default_config and patient.root:
-        yield from _readable(patient, reading.config.watched_files)
+        yield from _readable(patient, reading.files)
 
 
 def _readable(patient: Patient, files: tuple[Path, ...]) -> Iterator[Finding]:

@@ -22,6 +22,7 @@ from ...sinks.http.report import AgentReport
 from ..asking import get, this_computers
 from ..check import Probe
 from .commands import Ask, ask
+from .rights import agents_rights, is_agents
 
 UNIT = "edge-agent.service"
 _PROPERTIES = (
@@ -54,11 +55,13 @@ class Aside(Generic[T]):
 class Reading(Struct, frozen=True, kw_only=True):
     """config.json as it is now. ``config`` is ``None`` if it cannot be used; ``problems`` then has the errors.
 
-    ``missing``: it is not there. ``hidden``: it, or a secret that it names, is not for this user to read.
+    ``files`` are those that count: config.json, and what it names. ``missing``: it is not there. ``hidden``: it, or a
+    secret that it names, is not for this user to read.
     """
 
     config: Config | None = None
     problems: tuple[Problem, ...] = ()
+    files: tuple[Path, ...] = ()
     missing: bool = False
     hidden: bool = False
 
@@ -110,7 +113,11 @@ def admit(
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Patient:
     """Read what all checks need; takes `ADMISSION_S` where somebody does not answer."""
-    reading = read(config_path, state_dir)
+    if default_config or is_agents(config_path, state_dir):
+        with agents_rights(state_dir):
+            reading = read(config_path, state_dir)
+    else:
+        reading = read(config_path, state_dir)  # somebody's own, which the agent may not see
     asked = Aside(lambda: unit(ask))
     told = Aside(lambda: _agent(reading.config.http if reading.config else HttpOptions()))
     deadline = time.monotonic() + ADMISSION_S
@@ -146,8 +153,8 @@ def read(config_path: Path, state_dir: Path) -> Reading:
         errors = [problem.text for problem in error.problems if problem.severity is Severity.ERROR]
         # Of root's own file that is a fault, of another's it is as it should be.
         hidden = os.geteuid() != 0 and all(_NOT_FOR_US in text for text in errors)
-        return Reading(problems=error.problems, hidden=hidden)
-    return Reading(config=config, problems=config.warnings)
+        return Reading(problems=error.problems, files=error.watched_files, hidden=hidden)
+    return Reading(config=config, problems=config.warnings, files=config.watched_files)
 
 
 @contextmanager

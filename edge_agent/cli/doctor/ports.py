@@ -15,6 +15,7 @@ from ...sinks.opcua.options import OpcUaOptions
 from ...sinks.opcua.transport.loopback import Loopback
 from .finding import Finding, bad, look, ok, unseen
 from .patient import Patient
+from .rights import text_of
 
 _ANSWER_S = 4.0
 _LISTENING = "0A"
@@ -104,8 +105,8 @@ def _is_open(host: str, port: int) -> bool:
 
 def _device_uuid(state_dir: Path) -> str:
     try:
-        return (state_dir / "device-uuid").read_text(encoding="ascii").strip()
-    except (OSError, ValueError):
+        return text_of(state_dir / "device-uuid", state_dir).strip()
+    except OSError:
         return ""
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from ...journal.schema import SCHEMA_VERSION
 from .finding import Finding, bad, ok, unseen
 from .patient import Patient
+from .rights import opened
 
 FILE = "journal.db"
 _LARGEST_BYTES = 64 << 20
@@ -54,7 +55,8 @@ def _copied(source: Path, target: Path) -> None:
             there = target.with_name(target.name + ending)
             there.unlink(missing_ok=True)
             if part.exists() or not ending:
-                shutil.copyfile(part, there)
+                with opened(part, source.parent) as ours, there.open("wb") as copied:
+                    shutil.copyfileobj(ours, copied)
         if _state(source) == before:
             return
     raise Unreadable("it changes too often to be copied; try again")

@@ -6,6 +6,7 @@ import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -94,15 +95,15 @@ async def test_one_that_changes_all_the_time(tmp_path: Path, monkeypatch: pytest
     state = tmp_path / "state"
     await (await _filled(state, 1)).close()
     copies = 0
-    original = module.shutil.copyfile  # type: ignore[attr-defined]
+    original = module.shutil.copyfileobj  # type: ignore[attr-defined]
 
-    def changing(source: Path, target: Path) -> None:
+    def changing(source: BinaryIO, target: BinaryIO) -> None:
         nonlocal copies
         copies += 1
         original(source, target)
-        os.utime(source, ns=(copies, copies))
+        os.utime(source.name, ns=(copies, copies))
 
-    monkeypatch.setattr(module.shutil, "copyfile", changing)  # type: ignore[attr-defined]
+    monkeypatch.setattr(module.shutil, "copyfileobj", changing)  # type: ignore[attr-defined]
     assert "changes too often" in only(prints(patient(tmp_path))).text
     assert copies == module._TRIES
 
