@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import io
 import json
+import os
 import tarfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -178,3 +179,18 @@ def test_what_else_is_in_somebodys_home_is_nobodys_business(tmp_path: Path, defa
     listed = members(file)["state/files.txt"]
     assert "keys/one.key" in listed
     assert ("letter-to-grandmother" in listed) == default_config
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root could bring another's file into it")
+def test_a_link_brings_no_other_file_into_it(tmp_path: Path) -> None:
+    plant(tmp_path, port=9)
+    (tmp_path / "roots").write_text("the words of root")
+    (tmp_path / "roots").chmod(0o600)
+    state = tmp_path / "state"
+    for name in ("traceback.txt", "last-words.json", "journal.db"):
+        (state / name).unlink(missing_ok=True)
+        (state / name).symlink_to(tmp_path / "roots")
+    os.chown(state, 12345, 12345)
+    file, _ = made(tmp_path)
+    assert "not to be had: Permission denied" in members(file)["state/ends.txt"]
+    assert "the words of root" not in _everything(file)
