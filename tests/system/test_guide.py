@@ -92,7 +92,7 @@ async def test_printer_that_announces_itself_is_heard_through_the_units_settings
             async with at(PAGE) as browser:
                 await browser.set_password()
                 async with asyncio.timeout(30):
-                    while "http://192.168.1.41" not in (page := await browser.get("/setup/add")).text:
+                    while "http://192.168.1.41" not in (page := await browser.get("/setup/add")).text:  # noqa: ASYNC110
                         await asyncio.sleep(0.5)
                 assert "Mark One" in page.text
         finally:
