@@ -11,7 +11,7 @@ from typing import Any, cast
 import aiohttp
 import pytest
 
-from edge_agent.errors import ServerFault, SourceError, Starting, Unreachable, WrongKey, WrongTarget
+from edge_agent.errors import Failure, ServerFault, SourceError, Starting, Unreachable, WrongKey, WrongTarget
 from edge_agent.model import MachineState
 from edge_agent.poller import JITTER, MAX_BACKOFF_S, MAX_SLOW_INTERVAL_S, Polling
 from edge_agent.secret import Secret
@@ -108,9 +108,10 @@ async def test_a_fetch_that_hangs_ends_at_the_deadline_and_the_machine_is_unreac
     async with polled(READY, polling=Polling(timeout_s=8)) as stage:
         stage.source.takes_s = FOR_EVER_S
         await asyncio.sleep(7.9)
-        assert stage.latest.error == ""
+        assert (stage.latest.error, stage.latest.failure) == ("", None)
         await asyncio.sleep(0.2)
         assert "no answer within 8 s" in stage.latest.error
+        assert stage.latest.failure is Failure.SILENT
         assert not stage.latest.reachable
         await asyncio.sleep(1.2)
         assert stage.source.asked_at == pytest.approx([0, 9], abs=JITTER)
@@ -269,6 +270,7 @@ async def test_an_unexpected_exception_is_this_machine_s_failure_and_logged_with
         assert not stage.task.done()
         assert len(stage.source.asked_at) > 10
         assert "a bug of the agent (LookupError)" in stage.latest.error
+        assert stage.latest.failure is Failure.BUG
         traces = [record for record in caplog.records if record.exc_info]
         assert len(traces) == 1
         assert "nobody thought of this" in caplog.text
@@ -298,7 +300,7 @@ class _FailingSession:
         self.raises: Callable[[], Exception] = RuntimeError
         self.headers: dict[str, str] = {}
 
-    def get(self, _url: str, **options: Any) -> None:
+    def request(self, _method: str, _url: str, **options: Any) -> None:
         self.headers = options["headers"]
         raise self.raises()
 
