@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from .. import __version__
 from ..errors import EdgeAgentError, ExitCode
@@ -20,6 +21,8 @@ _AS_ITS_AUTHOR = frozenset({"check", "migrate", "pair", "status"})
 
 CONFIG_PATH = Path("/etc/edge-agent/config.json")
 STATE_DIR = Path("/var/lib/edge-agent")
+
+_Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -44,7 +47,23 @@ def parser() -> argparse.ArgumentParser:
     migrate = commands.add_parser("migrate", parents=[files], help="config.json in the newest form, keys in files")
     migrate.add_argument("--write", action="store_true", help="write it, and keep the old file beside it")
 
-    demo = commands.add_parser("demo", help="simulated printers on a local endpoint, no config needed")
+    _add_demo(commands.add_parser("demo", help="simulated printers on a local endpoint, no config needed"))
+    _add_telling(commands, files)
+    _add_set_up(commands, files)
+    commands.add_parser("schema", help="JSON Schema of config.json")
+
+    credentials = commands.add_parser(
+        "credentials", parents=[files], help="the OPC UA users of the MES instances and their passwords"
+    )
+    new = credentials.add_mutually_exclusive_group()
+    new.add_argument("--rotate", metavar="USER", help="make a new password for this user")
+    new.add_argument("--admin", action="store_true", help="make a new password for changes on the status page")
+    credentials.add_argument("--json", action="store_true", help="the same as JSON")
+    _add_trust(commands.add_parser("trust", help="which OPC UA clients' certificates are trusted"))
+    return top
+
+
+def _add_demo(demo: argparse.ArgumentParser) -> None:
     demo.add_argument("--printers", type=_number(int, 1, 100), default=6, metavar="N", help="default: %(default)s")
     demo.add_argument(
         "--port",
@@ -68,6 +87,8 @@ def parser() -> argparse.ArgumentParser:
         help="how much faster than life; default: 5",
     )
 
+
+def _add_telling(commands: _Commands, files: argparse.ArgumentParser) -> None:
     status = commands.add_parser(
         "status", parents=[files], help="what the running agent says of itself and its machines"
     )
@@ -85,21 +106,8 @@ def parser() -> argparse.ArgumentParser:
     )
     bundle.add_argument("--with-names", action="store_true", help="keep names of printed files and who printed them")
 
-    _add_set_up(commands, files)
-    commands.add_parser("schema", help="JSON Schema of config.json")
 
-    credentials = commands.add_parser(
-        "credentials", parents=[files], help="the OPC UA users of the MES instances and their passwords"
-    )
-    new = credentials.add_mutually_exclusive_group()
-    new.add_argument("--rotate", metavar="USER", help="make a new password for this user")
-    new.add_argument("--admin", action="store_true", help="make a new password for changes on the status page")
-    credentials.add_argument("--json", action="store_true", help="the same as JSON")
-    _add_trust(commands.add_parser("trust", help="which OPC UA clients' certificates are trusted"))
-    return top
-
-
-def _add_set_up(commands: argparse._SubParsersAction[argparse.ArgumentParser], files: argparse.ArgumentParser) -> None:
+def _add_set_up(commands: _Commands, files: argparse.ArgumentParser) -> None:
     search = commands.add_parser("discover", parents=[files], help="the OctoPrints that announce themselves by mDNS")
     search.add_argument("--seconds", type=_number(float, 0.5, 300), default=5.0, metavar="N", help="default: 5")
     search.add_argument("--json", action="store_true", help="the same as JSON")
