@@ -22,7 +22,7 @@ _AS_ITS_AUTHOR = frozenset({"check", "migrate", "pair", "status"})
 CONFIG_PATH = Path("/etc/edge-agent/config.json")
 STATE_DIR = Path("/var/lib/edge-agent")
 
-_Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+_Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - it has no public name
 
 
 def parser() -> argparse.ArgumentParser:
