@@ -6,6 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -15,6 +16,10 @@ from edge_agent.setup.listen import Announced, Listener
 from edge_agent.sinks.http.setting_up import Found
 
 from .responder import responding, service
+
+# As `python -m edge_agent.setup.listen`, also where the package is not installed.
+_ROOT = str(Path(__file__).parents[3])
+_LISTEN = f"import sys; sys.path.insert(0, {_ROOT!r}); from edge_agent.setup.listen import main; sys.exit(main())"
 
 NAMES = {"name": 'OctoPrint instance "Mark One"', "port": 80, "addresses": ("192.168.1.41",)}
 
@@ -145,7 +150,7 @@ async def found_by(discovery: Discovery, *, enough: int) -> tuple[Found, ...]:
 
 async def test_search_finds_a_printer_and_ends_when_nobody_asks_any_more() -> None:
     async with responding([service("OctoPrint instance on octopi", texts={"version": "1.11.8"})]) as (_, port):
-        command = (sys.executable, "-I", "-m", "edge_agent.setup.listen", "--ask", f"127.0.0.1:{port}")
+        command = (sys.executable, "-I", "-c", _LISTEN, "--ask", f"127.0.0.1:{port}")
         discovery = Discovery(command=command, stop_after_s=0.5)
         try:
             assert await found_by(discovery, enough=1) == (
