@@ -93,9 +93,9 @@ class Visitor:
         await wire.send("Network.enable")
         return lambda: int(sum((parts | whole).values()))
 
-    async def reads(self, selector: str, text: str, within_ms: float = _WAIT_MS) -> None:
+    async def reads(self, selector: str, text: str) -> None:
         """Wait until a person reads it there."""
-        await expect(self.page.locator(selector)).to_contain_text(text, timeout=within_ms)
+        await expect(self.page.locator(selector)).to_contain_text(text, timeout=_WAIT_MS)
 
     async def changes(self, selector: str, before: str) -> None:
         """Wait until a person reads something else there."""
