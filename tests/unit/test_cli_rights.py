@@ -40,9 +40,11 @@ def check(etc: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*command, *where], check=False, capture_output=True, text=True)
 
 
-def test_file_of_root_that_the_agent_names_is_not_read(etc: Path) -> None:
+@pytest.mark.parametrize("written", ["config.json", "."])
+def test_file_of_root_that_the_agent_can_name_is_not_read(etc: Path, written: str) -> None:
     assert check(etc).returncode == 0
-    os.chown(etc / "config.json", AGENT, AGENT)
+    os.chown(etc / written, 0 if written == "." else AGENT, AGENT)
+    (etc / written).chmod(0o775)
     answer = check(etc)
     assert answer.returncode == 78
     assert "may not be read by this user" in answer.stdout
