@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from edge_agent.sinks.http.setting_up import Found
+from tests.unit.http.person import PASSWORD
+
 from .hall import Hall
 from .machines import printing
 from .visitor import Chromium
@@ -99,3 +102,22 @@ async def test_a_wrong_key_is_told_with_its_remedy_in_the_readers_language(brows
             async with browser.window(hall.url, language=language) as visitor:
                 await visitor.open("/")
                 assert words in await visitor.text("#m-machine-6")
+
+
+async def test_who_is_about_to_ask_a_printer_stays_there_as_others_are_found(browser: Chromium, tmp_path: Path) -> None:
+    hall = Hall(tmp_path)
+    await hall.set_password()
+    async with hall.running(), browser.window(hall.url) as visitor:
+        await visitor.open("/login")
+        await visitor.page.get_by_label("Admin password").fill(PASSWORD)
+        await visitor.page.keyboard.press("Enter")
+        await visitor.page.wait_for_url("**/setup")
+        await visitor.open("/setup/add")
+        await visitor.page.focus("#found button")
+        await visitor.page.get_by_label("Address of OctoPrint").evaluate("(field) => { field.value = 'http://half' }")
+        another = Found(name="A new one", url="http://another.local")
+        hall.guided.octoprints = (another, *hall.guided.octoprints)
+        await visitor.reads("#found", "A new one")
+        focused = await visitor.page.evaluate("document.activeElement.closest('li')?.innerText ?? 'nowhere'")
+        assert "OctoPi in the corner" in focused
+        assert await visitor.page.get_by_label("Address of OctoPrint").input_value() == "http://half"

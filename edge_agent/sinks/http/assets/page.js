@@ -23,6 +23,16 @@
     }
   };
 
+  // What in the fresh part is what somebody is at: a link, a button that copies, or the same place of the same form.
+  const twin = (active, fresh) => {
+    if (active.form) {
+      const form = Array.from(fresh.querySelectorAll("form")).find((each) => each.outerHTML === active.form.outerHTML);
+      return form?.elements[Array.from(active.form.elements).indexOf(active)];
+    }
+    const [name, value] = active.dataset.copy ? ["data-copy", active.dataset.copy] : ["href", active.getAttribute("href")];
+    return value && fresh.querySelector(`[${name}="${CSS.escape(value)}"]`);
+  };
+
   const exchange = (old, fresh) => {
     if (!old || !fresh || shown.get(fresh.id) === fresh.outerHTML) return;
     const selection = getSelection();
@@ -30,9 +40,8 @@
     shown.set(fresh.id, fresh.outerHTML);
     inLocalTime(fresh);
     const active = old.contains(document.activeElement) ? document.activeElement : null;
-    const [name, value] = active?.dataset.copy ? ["data-copy", active.dataset.copy] : ["href", active?.getAttribute("href")];
     old.replaceWith(fresh);
-    if (value) fresh.querySelector(`[${name}="${CSS.escape(value)}"]`)?.focus();
+    if (active) twin(active, fresh)?.focus();
   };
 
   const ids = (list) => Array.from(list.children, (child) => child.id).join(" ");
