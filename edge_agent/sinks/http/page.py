@@ -88,14 +88,15 @@ def _form(wanted: Filter, words: Words) -> str:
 
 def alarms(agent: AgentReport, words: Words) -> str:
     """What somebody should look at; empty if there is nothing."""
-    told = [*agent.complaints, *agent.warnings]
+    open_to_all = [escaped(words.open_to_all)] if agent.endpoint.anonymous else []
+    told = [*agent.complaints, *([] if open_to_all else agent.warnings)]
     if agent.config_refused:
         told.append(f"config.json: {agent.config_status}")
     if agent.journal is not None and not agent.journal.durable:
         told.append(f"journal: {agent.journal.reason}")
-    if not told:
+    if not (told or open_to_all):
         return ""
-    lines = "".join(f"<li>{english(text)}</li>" for text in told)
+    lines = "".join(f"<li>{line}</li>" for line in (*map(english, told), *open_to_all))
     return f'<section class="alarm" role="alert"><h2>{escaped(words.trouble)}</h2><ul>{lines}</ul></section>'
 
 

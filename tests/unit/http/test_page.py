@@ -89,6 +89,10 @@ def test_what_is_wrong_with_the_agent_stands_on_top() -> None:
     for expected in ("OPC UA endpoint not open: the clock", "everybody gets in", "refused: config.json:1:1: no"):
         assert text.index(expected) < text.index("No machine is configured yet.")
     assert "Something needs attention" not in shown().text
+    bench.endpoint = replace(bench.endpoint, anonymous=True)
+    text = shown(told=agent(bench), words=DE).text
+    assert "Wer den OPC-UA-Port erreicht, liest alles" in text
+    assert "everybody gets in" not in text
 
 
 def test_the_endpoint_and_its_fingerprint_can_be_copied() -> None:

@@ -64,6 +64,7 @@ DE = Words(
     apply="Filtern",
     show_all="Alle zeigen",
     trouble="Hier ist etwas zu tun",
+    open_to_all="Wer den OPC-UA-Port erreicht, liest alles, ohne Passwort und Verschlüsselung.",
     remedies={
         Failure.SILENT: "{host} antwortet nicht: prüfen, ob der Rechner am Drucker an und im selben Netz ist.",
         Failure.REFUSED: "{host} ist da, aber an diesem Port antwortet nichts: OctoPrint dort starten oder die "

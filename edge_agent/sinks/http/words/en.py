@@ -64,6 +64,7 @@ EN = Words(
     apply="Filter",
     show_all="Show all",
     trouble="Something needs attention",
+    open_to_all="Everybody who reaches the OPC UA port reads everything, without password and encryption.",
     remedies={
         Failure.SILENT: "{host} gives no answer: check that the computer at the printer is on and in the same network.",
         Failure.REFUSED: "{host} is there, but nothing listens at this port: start OctoPrint there, or correct the "

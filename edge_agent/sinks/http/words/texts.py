@@ -144,6 +144,7 @@ class Words(Struct, frozen=True, kw_only=True):
     apply: str
     show_all: str
     trouble: str
+    open_to_all: str
     remedies: Mapping[Failure, str]
     progress: str
     left: str
