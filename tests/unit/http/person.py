@@ -11,11 +11,16 @@ from typing import Any
 import aiohttp
 from multidict import CIMultiDictProxy
 
+from edge_agent.sinks.http.setting_up import MachineForm
+
 from .bench import Bench
 from .set_up_double import SetUpDouble
 
 PASSWORD = "correct horse battery"
 COOKIE = "edge-agent-session"
+MARK_ONE = MachineForm(id="mark-one", url="http://octopi.local", custom_name="Mark One", mes_id="1")
+CHANGES = ("/setup/pair", "/setup/forget", "/setup/machine", "/setup/remove", "/setup/states")
+GUIDE = ("/setup", "/setup/add", "/setup/pairing", "/setup/written", *CHANGES)
 
 
 class Form:
@@ -70,6 +75,11 @@ class Page:
     def location(self) -> str:
         return self.headers.get("Location", "")
 
+    @property
+    def is_the_door(self) -> bool:
+        """Whoever asked was sent to log in."""
+        return (self.status, self.location.partition("?")[0]) == (303, "/login")
+
 
 class Browser:
     """One browser with its own cookies. Follows redirects as a browser does."""
@@ -103,6 +113,10 @@ class Browser:
 
     async def log_in(self, password: str = PASSWORD) -> Page:
         return await self.fill(await self.get("/login"), "/login", password=password)
+
+    async def token(self) -> str:
+        """That of the session's forms."""
+        return (await self.get("/setup")).forms.to("/logout").fields["form-token"]
 
     async def _ask(self, method: str, path: str, *, follow: bool, **options: Any) -> Page:
         async with self.client.request(method, path, allow_redirects=follow, **options) as answer:

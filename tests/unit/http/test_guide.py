@@ -15,12 +15,11 @@ from edge_agent.sinks.http.setting_up import Complaint, Found, MachineForm, Pair
 from edge_agent.sinks.http.written_page import ROWS, choices, columns_of
 
 from .bench import Bench, observed
-from .person import PASSWORD, Person, another, visited
+from .person import MARK_ONE, PASSWORD, Person, another, visited
 from .reader import Reader
 from .set_up_double import GRANTED, KEY, SetUpDouble
 
 HTML = {"Accept": "text/html,*/*"}
-MARK_ONE = MachineForm(id="mark-one", url="http://octopi.local", custom_name="Mark One", mes_id="1")
 
 
 @pytest.fixture
