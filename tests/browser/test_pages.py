@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from msgspec.structs import replace
@@ -16,6 +17,7 @@ from .visitor import Chromium
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
+EVIL = "\"'><img src=/evil onerror='window.evil = 1'><script>window.evil = 2</script>"
 NAMED = "printers.test"
 """A name that leads here by http, which a browser trusts less than 127.0.0.1."""
 
@@ -121,3 +123,28 @@ async def test_who_is_about_to_ask_a_printer_stays_there_as_others_are_found(bro
         focused = await visitor.page.evaluate("document.activeElement.closest('li')?.innerText ?? 'nowhere'")
         assert "OctoPi in the corner" in focused
         assert await visitor.page.get_by_label("Address of OctoPrint").input_value() == "http://half"
+
+
+async def test_what_printers_say_is_shown_and_never_done(browser: Chromium, tmp_path: Path) -> None:
+    hall = Hall(tmp_path)
+    await hall.set_password()
+    hostile = printing(0, ratio=0.5)
+    assert hostile.snapshot is not None
+    job = replace(hostile.snapshot.job, file_name=EVIL, user=EVIL)
+    machine = replace(hostile.machine, name=EVIL, identification=replace(hostile.machine.identification, location=EVIL))
+    hall.store.publish(replace(hostile, machine=machine, snapshot=replace(hostile.snapshot, job=job, state_text=EVIL)))
+    hall.guided.octoprints = (Found(name=EVIL, url="http://octopi.local", version=EVIL, model=EVIL),)
+    async with hall.running(), browser.window(hall.url) as visitor:
+        await visitor.open("/login")
+        await visitor.page.get_by_label("Admin password").fill(PASSWORD)
+        await visitor.page.keyboard.press("Enter")
+        await visitor.page.wait_for_url("**/setup")
+        for path in ("/", "/machines/machine-0", "/agent", "/setup/add", f"/?q={quote(EVIL)}"):
+            await visitor.open(path)
+            assert "<img src=/evil" in await visitor.text("main") or path.startswith("/?")
+            assert await visitor.page.locator("main img").count() == 0
+            assert await visitor.page.evaluate("window.evil") is None
+        await visitor.open("/")
+        hall.store.publish(printing(1, ratio=0.5))  # so that the script exchanges parts
+        await visitor.reads("#m-machine-1", "50 %")
+        assert await visitor.page.locator("main img").count() == 0
