@@ -139,7 +139,7 @@ def clock(at: datetime, now: datetime) -> str:
 
 
 def table(name: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table that scrolls on its own where it has no room.
+    """A table that scrolls on its own where it has little room, and stands row by row where it has none.
 
     Args:
         name: of the table, for those who do not see it.
@@ -147,14 +147,16 @@ def table(name: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str
         rows: their cells, as HTML; the first one of a row is its name.
     """
     head = "".join(f'<th scope="col">{escaped(each)}</th>' for each in heads)
-    body = "".join(
-        f'<tr><th scope="row">{first}</th>{"".join(f"<td>{each}</td>" for each in others)}</tr>'
-        for first, *others in rows
-    )
+    body = "".join(f'<tr><th scope="row">{first}</th>{_cells(heads[1:], others)}</tr>' for first, *others in rows)
     return (
         f'<div class="scroll" role="region" tabindex="0" aria-label="{escaped(name)}">'
         f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
+
+
+def _cells(heads: Sequence[str], cells: Sequence[str]) -> str:
+    named = zip(heads, cells, strict=True)
+    return "".join(f'<td data-label="{escaped(head)}">{cell}</td>' for head, cell in named)
 
 
 def number(value: float, words: Words, *, digits: int) -> str:
