@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 from msgspec.structs import replace
 
-from edge_agent import attempts
+from edge_agent import attempts, passwords
 
 from .person import MARK_ONE, Person, visited
 from .set_up_double import GRANTED, SetUpDouble
@@ -26,8 +26,9 @@ def set_up() -> SetUpDouble:
 
 @pytest_asyncio.fixture
 async def admin(tmp_path: Path, set_up: SetUpDouble, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Person]:
-    """Logged in; a wrong password costs no time."""
+    """Logged in; a password costs no time."""
     monkeypatch.setattr(attempts, "FIRST_DELAY_S", 0.0)
+    monkeypatch.setattr(passwords, "_LOG2_N", 1)
     async with visited(tmp_path, set_up=set_up) as (_, person):
         await person.set_password()
         yield person
