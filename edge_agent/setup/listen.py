@@ -1,6 +1,6 @@
 """The program that listens for OctoPrints: one JSON object a line for each that announces itself by mDNS.
 
-It is a process of its own while somebody looks: what it needs (25 MB) is gone from memory afterwards, and what
+It is a process of its own while somebody looks: what it needs (28 MB) is gone from memory afterwards, and what
 strangers send costs it, and not the agent, memory and time. It ends with its standard input, or by itself.
 """
 
