@@ -82,7 +82,7 @@ async def test_from_nothing_to_a_machine(browser: Chromium, octoprint: OctoPrint
         await visitor.reads("main", "Waiting for somebody to press Allow")
         assert await visitor.page.get_by_role("link", name=f"{octoprint.url}/plugin/appkeys/auth/").is_visible()
         await decide(octoprint, allow=True)
-        await visitor.reads("main", "OctoPrint has given a key")
+        await visitor.reads("main [role=status]", "OctoPrint has given a key")
         await visitor.reads("main", ADMIN)
         await visitor.reads("main", "The key may do more than the agent needs")
         await visitor.page.get_by_role("link", name="Go on with the key there is").click()

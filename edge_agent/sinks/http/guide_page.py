@@ -120,20 +120,24 @@ def pairing_page(reader: Reader, pairing: Pairing, *, minutes: int, machine: str
     """
     add = reader.guide.add
     waits = pairing.state is PairingState.WAITING
+    how_far = add.states[pairing.state]
     if waits:
         content = _waiting(reader, pairing, minutes, machine)
     elif pairing.state is PairingState.GRANTED:
         content = _granted(reader, pairing, machine)
     else:
+        how_far = ""  # an alarm says it
         again = {"url": pairing.url, "key": "", "machine": machine}
         content = alarm(add.states[pairing.state], [pairing.reason or pairing.url])
         content += form(PAIR, button(add.ask_again), token=reader.token, hidden=again)
         content += f"<p>{link(ADD, add.title, machine=machine)}</p>"
+    # It is said to who cannot see as it changes; a heading would not be.
+    status = f'<p id="how-far" role="status">{escaped(how_far)}</p>'
     name = pairing.name or host_in(pairing.url)
     return guide_page(
         reader,
         f"{add.title}: {name}",
-        f'<div id="pairing" class="narrow" data-live>{content}</div>',
+        f'{status}<div id="pairing" class="narrow" data-live>{content}</div>',
         every_s=_PAIRING_EVERY_S if waits else 0,
         reload_s=_RELOAD_S if waits else 0,
     )
@@ -144,8 +148,7 @@ def _waiting(reader: Reader, pairing: Pairing, minutes: int, machine: str) -> st
     cancel = form(
         FORGET, button(add.cancel, quiet=True), token=reader.token, hidden={"id": pairing.id, "machine": machine}
     )
-    return f"""<h2>{escaped(add.states[pairing.state])}</h2>
-<p>{escaped(add.open_it)} {_outside(pairing.dialog_url or pairing.url)}</p>
+    return f"""<p>{escaped(add.open_it)} {_outside(pairing.dialog_url or pairing.url)}</p>
 <p>{escaped(add.press_allow)}</p>
 <p>{escaped(add.minutes_left.format(minutes=minutes))}</p>{cancel}"""
 
@@ -155,7 +158,7 @@ def _granted(reader: Reader, pairing: Pairing, machine: str) -> str:
     known = [(add.user, pairing.user), (add.version, pairing.version), (add.may, ", ".join(pairing.permissions))]
     facts = "".join(f"<dt>{escaped(name)}</dt><dd>{foreign(text)}</dd>" for name, text in known if text)
     on = escaped(at(MACHINE, pairing=pairing.id, id=machine))
-    text = f'<h2>{escaped(add.states[pairing.state])}</h2><dl class="facts">{facts}</dl>'
+    text = f'<dl class="facts">{facts}</dl>'
     if not pairing.more_than_needed:
         return f'{text}<p>{escaped(add.only_reads)}</p><p><a class="go" href="{on}">{escaped(add.go_on)}</a></p>'
     least = "".join(f"<li>{escaped(line)}</li>" for line in add.least)
