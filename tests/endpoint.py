@@ -51,7 +51,8 @@ class Bench:
                 await task
 
     def client(self, port: int | None = None) -> Client:
-        return Client(f"opc.tcp://127.0.0.1:{port or self.sink.port}", timeout=5)
+        # Not each second: on a busy computer it takes a slow answer for a lost connection.
+        return Client(f"opc.tcp://127.0.0.1:{port or self.sink.port}", timeout=5, watchdog_intervall=60)
 
     async def settle(self) -> None:
         """Let the sink take the store's changes over."""

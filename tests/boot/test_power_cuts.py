@@ -206,6 +206,7 @@ def test_while_both_print(card: Card, hall: Hall, dice: random.Random) -> None:
 async def live(board: Board, marks: list[Mark], dice: random.Random) -> None:
     """Some moments in the hall: a print ends and the next begins, and a client reads on and on."""
     async with mes(board) as session:
+        await session.load_data_type_definitions(overwrite_existing=False)
         for mark in marks:
             mark.look(await mark.results(session))
         ending = dice.choice(marks)

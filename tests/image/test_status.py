@@ -88,6 +88,14 @@ def test_an_agent_that_does_not_answer_is_told(board: Board) -> None:
     assert "192.168.1.7" in text(board)
 
 
+def test_of_machines_that_are_configured_nobody_says_there_are_none(board: Board) -> None:
+    board.install("mark.key", KEY)
+    board.install("config.json", config())
+    status_file(board, said=Said(code=69, errors="edge-agent: no agent answers at port 8080")).update()
+    assert "No machines yet" not in text(board)
+    assert "is not known while the agent does not answer" in text(board)
+
+
 def test_what_the_drop_box_did_stands_in_it(board: Board) -> None:
     keep_outcome(board.paths, taken=("config.json",), remarks=("line 3: unknown key",))
     status_file(board).update()

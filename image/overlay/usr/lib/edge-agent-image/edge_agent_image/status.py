@@ -70,6 +70,7 @@ class StatusFile:
             "addresses": self._addresses(),
             "page_port": self._page_port(),
             "machines": [],
+            "configured": (self._paths.etc / "config.json").is_file(),
             "takes_updates": (self._paths.share / "update.pub").is_file(),
             **last_outcome(self._paths),
         }

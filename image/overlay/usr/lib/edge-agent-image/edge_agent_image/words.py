@@ -54,6 +54,8 @@ def status_text(facts: Mapping[str, Any]) -> str:
 
 def _how_to_begin(facts: Mapping[str, Any]) -> list[str]:
     """Both ways to a configuration, for a board that has none."""
+    if not facts.get("agent") and facts["configured"]:
+        return ["What the machines do is not known while the agent does not answer"]
     by_card = "No machines yet. Put config.json into this folder: see README.txt"
     if not (facts.get("agent") and facts["page_port"] and facts["addresses"]):
         return [by_card]
