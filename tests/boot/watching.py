@@ -104,7 +104,7 @@ def _told(found: ua.DataValue) -> Any:
 async def mes(board: Board) -> AsyncIterator[Client]:
     """An MES's session: encrypted, with a user. An emulated board takes seconds for its cryptography."""
     certificate, key = client_certificate(board.folder)
-    client = Client(f"opc.tcp://127.0.0.1:{board.opcua}", timeout=60)
+    client = Client(f"opc.tcp://127.0.0.1:{board.opcua}", timeout=60, watchdog_intervall=60)
     client.application_uri = CLIENT_URI
     client.set_user("reader")
     client.set_password(PASSWORD)

@@ -44,7 +44,7 @@ async def ours(tmp_path_factory: pytest.TempPathFactory) -> Dump:
 
 async def crawled(name: str, port: int) -> Dump:
     began = time.perf_counter()
-    async with Client(f"opc.tcp://127.0.0.1:{port}", timeout=60) as client:
+    async with Client(f"opc.tcp://127.0.0.1:{port}", timeout=60, watchdog_intervall=60) as client:
         found = await crawl(client)
     print(f"{name}: {len(found)} nodes crawled in {time.perf_counter() - began:.1f} s")
     return found
