@@ -19,5 +19,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "/tests/boot/" in str(item.path):
             item.add_marker(pytest.mark.timeout(5400))
+            # asyncua's client drops its own sockets when a server does not answer in time.
+            item.add_marker(pytest.mark.filterwarnings("ignore::ResourceWarning"))
+            item.add_marker(pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"))
             if missing:
                 item.add_marker(pytest.mark.skip(reason=missing))
