@@ -148,7 +148,9 @@ def test_the_versions_compared_with_are_those_of_the_lock() -> None:
     assert host._TESTED.read_text().splitlines() == pinned
 
 
-def test_versions_of_this_computer(tmp_path: Path) -> None:
+def test_versions_of_this_computer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Tests may run from a checkout that nobody has installed.
+    monkeypatch.setattr("importlib.metadata.requires", lambda _: ["aiohttp>=3.9", "asyncua>=1.1"])
     assert set(levels(host.versions(patient(tmp_path)))) == {Level.OK}
 
 
