@@ -52,10 +52,6 @@ def document(
             with something to type in.
     """
     frame = words.frame
-    links = "".join(
-        f'<li><a href="{path}"{_current(name, here)}>{escaped(getattr(frame, name))}</a></li>'
-        for name, path in PAGES.items()
-    )
     asks = f' data-every="{every_s}"' if every_s else ""
     asks += f' data-watch="{escaped(watch)}"' if watch else ""
     asks += f' data-machine="{escaped(machine_id)}"' if machine_id else ""
@@ -75,7 +71,7 @@ def document(
 <a class="skip" href="#main">{escaped(frame.skip)}</a>
 <header>
 <p class="brand">edge-agent <small>{escaped(socket.gethostname())}</small></p>
-<nav aria-label="{escaped(frame.navigation)}"><ul>{links}</ul></nav>
+<nav aria-label="{escaped(frame.navigation)}"><ul>{_links(words, here)}</ul></nav>
 {sign}</header>
 <p id="stale" class="alarm" role="alert" hidden>{escaped(frame.stale)}</p>
 <main id="main" tabindex="-1"{asks}>
@@ -89,6 +85,13 @@ def document(
 </body>
 </html>
 """
+
+
+def _links(words: Words, here: str) -> str:
+    return "".join(
+        f'<li><a href="{path}"{_current(name, here)}>{escaped(getattr(words.frame, name))}</a></li>'
+        for name, path in PAGES.items()
+    )
 
 
 def _current(name: str, here: str) -> str:
