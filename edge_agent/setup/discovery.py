@@ -15,11 +15,11 @@ import sys
 from collections.abc import Collection, Sequence
 
 import msgspec
-from msgspec import Struct
 
 from ..config.url import UrlError, parse_url
 from ..sinks.http.setting_up import Found
 from ..sources.octoprint import plain
+from .announced import Announced
 
 log = logging.getLogger(__name__)
 
@@ -30,18 +30,6 @@ _LISTEN = (sys.executable, "-I", "-m", "edge_agent.setup.listen")
 _INSTANCE = re.compile(r'OctoPrint instance (?:on (?P<host>[^"].*)|"(?P<name>.*)")')
 _PATH = re.compile(r"(/[A-Za-z0-9._~%-]+)*/?")
 _LONGEST_NAME = 80
-
-
-class Heard(Struct, frozen=True, kw_only=True):
-    """A line of the listening program's (`edge_agent.setup.listen.Announced`)."""
-
-    name: str
-    port: int
-    host: str = ""
-    addresses: tuple[str, ...] = ()
-    path: str = ""
-    version: str = ""
-    model: str = ""
 
 
 class Discovery:
@@ -62,7 +50,7 @@ class Discovery:
         self._command = command
         self._stop_after_s = stop_after_s
         self._loopback = loopback
-        self._heard: dict[str, Heard] = {}
+        self._heard: dict[str, Announced] = {}
         self._task: asyncio.Task[None] | None = None
         self._stopping: asyncio.TimerHandle | None = None
         self.trouble = ""
@@ -140,7 +128,7 @@ class Discovery:
 
     def _take(self, line: bytes) -> None:
         with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError):
-            heard = msgspec.json.decode(line, type=Heard)
+            heard = msgspec.json.decode(line, type=Announced)
             if heard.name in self._heard or len(self._heard) < MOST_FOUND:
                 self._heard[heard.name] = heard
                 self.trouble = ""
@@ -157,7 +145,7 @@ class Discovery:
         self.trouble = trouble
 
 
-def read(heard: Heard, configured: Collection[str] = (), *, loopback: bool = False) -> Found | None:
+def read(heard: Announced, configured: Collection[str] = (), *, loopback: bool = False) -> Found | None:
     """What was heard as it may be shown; ``None`` if it names no address that can be used."""
     choices = urls(heard, loopback=loopback)
     if not choices:
@@ -171,7 +159,7 @@ def read(heard: Heard, configured: Collection[str] = (), *, loopback: bool = Fal
     )
 
 
-def name(heard: Heard) -> str:
+def name(heard: Announced) -> str:
     """The name a person gave it, else its host's."""
     said = _line(heard.name)
     if found := _INSTANCE.fullmatch(said):
@@ -179,7 +167,7 @@ def name(heard: Heard) -> str:
     return said
 
 
-def urls(heard: Heard, *, loopback: bool = False) -> list[str]:
+def urls(heard: Announced, *, loopback: bool = False) -> list[str]:
     """The addresses of it, the best one first: a name stays when an address does not."""
     hosts = [*([heard.host] if heard.host else []), *_addresses(heard.addresses, loopback=loopback)]
     if not _PATH.fullmatch(heard.path or "/"):

@@ -18,9 +18,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 from zeroconf import DNSQuestionType, InterfaceChoice, ServiceStateChange, Zeroconf
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
+
+from .announced import Announced
 
 SERVICE = "_octoprint._tcp.local."
 MOST = 64
@@ -33,21 +34,6 @@ _ANSWER_MS = 3000.0
 _AT_ONCE = 8
 _LONGEST_NAME, _LONGEST_TEXT, _MOST_ADDRESSES = 120, 200, 8
 _HOST = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.local")
-
-
-class Announced(Struct, frozen=True, kw_only=True):
-    """What an OctoPrint says of itself, with nothing looked at but its length.
-
-    ``host`` is its name, where this computer finds it by that. A user and password (``u``, ``p``) are not read.
-    """
-
-    name: str
-    port: int
-    host: str = ""
-    addresses: tuple[str, ...] = ()
-    path: str = ""
-    version: str = ""
-    model: str = ""
 
 
 class Listener:

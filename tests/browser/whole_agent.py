@@ -18,7 +18,8 @@ from edge_agent.agent import Agent
 from edge_agent.cli.demo import LOOPBACK, demo_config
 from edge_agent.config import Config, load, load_or_wait
 from edge_agent.setup import room
-from edge_agent.setup.discovery import Discovery, Heard
+from edge_agent.setup.announced import Announced
+from edge_agent.setup.discovery import Discovery
 from tests.integration.agent import free_port
 
 START_S = 30.0
@@ -66,7 +67,7 @@ async def new_agent(folder: Path, *, announced: Sequence[int] = ()) -> AsyncIter
 
 def _listening(ports: Sequence[int]) -> tuple[str, ...]:
     """A program that hears of these OctoPrints, as the one that listens on the network tells of them."""
-    heard = [Heard(name=f"Bench {port}", port=port, addresses=(LOOPBACK,), version="1.11.8") for port in ports]
+    heard = [Announced(name=f"Bench {port}", port=port, addresses=(LOOPBACK,), version="1.11.8") for port in ports]
     lines = b"".join(msgspec.json.encode(one) + b"\n" for one in heard).decode()
     return (
         sys.executable,

@@ -11,8 +11,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edge_agent.setup.discovery import MOST_FOUND, Discovery, Heard, read
-from edge_agent.setup.listen import Announced, Listener
+from edge_agent.setup.announced import Announced
+from edge_agent.setup.discovery import MOST_FOUND, Discovery, read
+from edge_agent.setup.listen import Listener
 from edge_agent.sinks.http.setting_up import Found
 
 from .responder import responding, service
@@ -24,8 +25,8 @@ _LISTEN = f"import sys; sys.path.insert(0, {_ROOT!r}); from edge_agent.setup.lis
 NAMES = {"name": 'OctoPrint instance "Mark One"', "port": 80, "addresses": ("192.168.1.41",)}
 
 
-def heard(**given: object) -> Heard:
-    return msgspec.convert({**NAMES, **given}, Heard)
+def heard(**given: object) -> Announced:
+    return msgspec.convert({**NAMES, **given}, Announced)
 
 
 @pytest.mark.parametrize(
