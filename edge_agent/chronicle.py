@@ -18,7 +18,7 @@ from .model import MachineState, Quality, Snapshot
 
 log = logging.getLogger(__name__)
 
-RECORD_EVERY_S = 600.0
+NOTE_EVERY_S = 60.0
 
 
 class Chronicle:
@@ -47,7 +47,7 @@ class Chronicle:
         self._meter = Meter(counters or Counters())
         self._incidents = incidents or Incidents(machine_id)
         self._unrecorded: list[MachineEvent] = []
-        self._recorded_at_s = 0.0
+        self._noted_at_s = 0.0
         self._recorded_counters = self.counters = self._meter.counters
         self.run = (jobs.current or jobs.last) if jobs else None
 
@@ -71,8 +71,8 @@ class Chronicle:
         self._count(snapshot, jobs, at_s=at_s, longest_step_s=longest_step_s)
         self._unrecorded += self._incidents.answered(snapshot, now)
         events = await self._record(jobs)
-        if not events and at_s - self._recorded_at_s > RECORD_EVERY_S:
-            await self.save()
+        if at_s - self._noted_at_s > NOTE_EVERY_S:
+            await self._note(at_s)
         # Only now: a value that ages while the disk is slow is published too, and must not tell what is not safe yet.
         self._show(jobs)
         return events
@@ -87,14 +87,27 @@ class Chronicle:
         return await self._record(())
 
     async def save(self) -> None:
-        """Bring the journal up to date: after a power cut it then knows better how things stood."""
-        self._recorded_at_s = asyncio.get_running_loop().time()
-        current = self._jobs.current if self._jobs else None
-        counted = self._meter.counters is not self._recorded_counters
-        if self._journal is not None and (current or counted or self._unrecorded):
+        """Bring the journal up to date."""
+        current = self._current()
+        if self._journal is not None and (current or self._has_counted() or self._unrecorded):
             events, self._unrecorded = self._unrecorded, []
             self._recorded_counters = self._meter.counters
-            await self._journal.record([current] if current else [], events, {self._machine_id: self._meter.counters})
+            await self._journal.record(current, events, {self._machine_id: self._meter.counters})
+
+    async def _note(self, at_s: float) -> None:
+        """Have the journal know with its next write how things stand: what a power cut then leaves."""
+        self._noted_at_s = at_s
+        current = self._current()
+        if self._journal is not None and (current or self._has_counted()):
+            self._recorded_counters = self._meter.counters
+            await self._journal.note(current, {self._machine_id: self._meter.counters})
+
+    def _current(self) -> list[JobRun]:
+        current = self._jobs.current if self._jobs else None
+        return [current] if current else []
+
+    def _has_counted(self) -> bool:
+        return self._meter.counters is not self._recorded_counters
 
     async def _record(self, jobs: tuple[JobEvent, ...]) -> tuple[Event, ...]:
         events: tuple[Event, ...] = (*self._unrecorded, *jobs)
@@ -102,7 +115,6 @@ class Chronicle:
         for event in events:
             _log(event)
         if events and self._journal is not None:
-            self._recorded_at_s = asyncio.get_running_loop().time()
             self._recorded_counters = self._meter.counters
             await self._journal.record([event.run for event in jobs], events, {self._machine_id: self._meter.counters})
         return events

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 KEEP_RUNS = 10_000
 KEEP_WAITING = 1_000
 RETRY_S = 60.0
+WRITE_EVERY_S = 300.0
 
 T = TypeVar("T")
 
@@ -62,6 +64,8 @@ class Journal:
         # From here on the thread's own.
         self._disk: Disk | None = None
         self._waiting = Waiting(keep_waiting)
+        self._noted = Waiting(keep_waiting)
+        self._written_at_s = -math.inf
         self._unpruned = self._prune_every
 
     @classmethod
@@ -119,15 +123,26 @@ class Journal:
             When it is done: true if everything is on the disk, false if it is only in memory (see `status`).
         """
         batch = Batch(runs=list(runs), events=list(events), counters=dict(counters or {}))
-        return await self._do(lambda: self._record(batch))
+        at_s = asyncio.get_running_loop().time()
+        return await self._do(lambda: self._record(batch, at_s))
+
+    async def note(self, runs: Iterable[JobRun] = (), counters: Mapping[str, Counters] | None = None) -> None:
+        """Keep in memory how things stand, for the next write: one for all machines, since a card wears.
+
+        Runs are not among what is read until then.
+        """
+        batch = Batch(runs=list(runs), counters=dict(counters or {}))
+        await self._do(lambda: self._noted.add(batch))
 
     async def prove(self) -> str:
-        """Write, unless it is known that this is not possible now; nothing to complain of as soon as that is done.
+        """Nothing to complain of, as soon as the disk's thread has time.
 
-        What cannot be written waits in memory and is no fault of the process (see `status`). A disk that neither takes
-        a write nor refuses it is: then this never returns.
+        Writes what was noted, or else something that changes nothing, if the last write was `WRITE_EVERY_S` ago, and it
+        is not known that this is not possible now. What cannot be written waits in memory and is no fault of the
+        process (see `status`). A disk that neither takes a write nor refuses it is: then this never returns.
         """
-        await self._do(self._prove)
+        at_s = asyncio.get_running_loop().time()
+        await self._do(lambda: self._prove(at_s))
         return ""
 
     async def open_run(self, machine_id: str) -> JobRun | None:
@@ -157,9 +172,13 @@ class Journal:
         return await self._do(lambda: self._waiting.run(run_id) or self._read(lambda disk: disk.run(run_id), None))
 
     async def counters(self, machine_id: str) -> Counters:
-        """A machine's counters as they were last recorded."""
+        """A machine's counters as they were last recorded, or noted."""
         found = await self._do(
-            lambda: self._waiting.counters(machine_id) or self._read(lambda disk: disk.counters(machine_id), None)
+            lambda: (
+                self._noted.counters(machine_id)
+                or self._waiting.counters(machine_id)
+                or self._read(lambda disk: disk.counters(machine_id), None)
+            )
         )
         return found or Counters()
 
@@ -217,9 +236,11 @@ class Journal:
 
     # --- on the thread ---
 
-    def _record(self, batch: Batch) -> bool:
+    def _record(self, batch: Batch, at_s: float) -> bool:
+        self._take_notes()  # first: they are older
         self._waiting.add(batch)
         if self._status.durable:
+            self._written_at_s = at_s
             return self._flush()
         self._tell(self._status.reason)  # the next try is planned: not one per event on a disk that is broken
         return False
@@ -234,9 +255,20 @@ class Journal:
         self._tell("")
         return True
 
-    def _prove(self) -> None:
+    def _take_notes(self) -> None:
+        self._waiting.add(self._noted.all())
+        self._noted.clear()
+
+    def _prove(self, at_s: float) -> None:
         if self._disk is None or not self._status.durable:
             return  # it is known already, and the next try is planned
+        if at_s - self._written_at_s < WRITE_EVERY_S:
+            return
+        self._written_at_s = at_s
+        self._take_notes()
+        if self._waiting:
+            self._flush()
+            return
         try:
             self._disk.touch()
         except Exception as error:  # noqa: BLE001 - as in writing
@@ -295,6 +327,7 @@ class Journal:
             return otherwise
 
     def _finish(self) -> None:
+        self._take_notes()
         if self._waiting:
             self._flush()
         self._shut()

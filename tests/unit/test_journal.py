@@ -474,6 +474,7 @@ async def test_an_idle_journal_finds_out_by_itself_that_it_cannot_write(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("edge_agent.journal.disk._BUSY_TIMEOUT_S", 0.0)
+    monkeypatch.setattr("edge_agent.journal.journal.WRITE_EVERY_S", 0.0)
     async with opened(path, retry_s=0.01) as journal:
         written = path.with_name(f"{path.name}-wal").stat().st_size
         assert await journal.prove() == ""

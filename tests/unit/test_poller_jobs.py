@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 
-from edge_agent.chronicle import RECORD_EVERY_S
 from edge_agent.counters import Counters
 from edge_agent.events import Event
 from edge_agent.jobs import JobEvent, JobRun, JobTracker, Outcome
 from edge_agent.journal import Journal
+from edge_agent.journal.journal import WRITE_EVERY_S
 from edge_agent.model import Job, MachineState, Quality, Snapshot
 from tests.scripted import Stage, polled, says, virtual
 
@@ -87,12 +87,14 @@ async def test_the_open_run_is_brought_up_to_date_now_and_then_and_at_the_end(tm
             return says(MachineState.PRINTING, job=printing(loop.time() - began))()
 
         stage.source.turn = going_on
-        await asyncio.sleep(RECORD_EVERY_S / 2)
+        await asyncio.sleep(WRITE_EVERY_S / 2)
+        await journal.prove()
         assert await recorded_s() < 5
-        await asyncio.sleep(RECORD_EVERY_S)
-        assert RECORD_EVERY_S - 5 < await recorded_s() < RECORD_EVERY_S + 5
-        await asyncio.sleep(RECORD_EVERY_S / 4)
-    assert await recorded_s() > RECORD_EVERY_S * 1.7
+        await asyncio.sleep(WRITE_EVERY_S)
+        await journal.prove()
+        assert WRITE_EVERY_S * 1.5 - 70 < await recorded_s() < WRITE_EVERY_S * 1.5
+        await asyncio.sleep(30)
+    assert await recorded_s() > WRITE_EVERY_S * 1.5 + 25
     await journal.close()
 
 
