@@ -48,7 +48,7 @@ class Board:
         self._line: socket.socket | None = None
         self.folder = card.folder
         self.serial = card.folder / "serial.log"
-        self.opcua, self.page = _free_ports(2)
+        self.opcua, self.page, self.ssh = _free_ports(3)
         self.began = 0.0
 
     def __enter__(self) -> Self:
@@ -117,7 +117,7 @@ class Board:
         return self._card.folder / "writes"
 
     def _ways(self) -> str:
-        pairs = {self.opcua: 4840, self.page: 8080}
+        pairs = {self.opcua: 4840, self.page: 8080, self.ssh: 22}
         ways = [f"hostfwd=tcp:127.0.0.1:{outside}-:{inside}" for outside, inside in pairs.items()]
         return ",".join([*ways, *(self._hall.relays if self._hall else ())])
 

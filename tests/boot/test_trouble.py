@@ -1,4 +1,4 @@
-"""What goes wrong in a year, on one sealed card: memory runs out, updates by stick, the kernel stops."""
+"""What goes wrong in a year, on one sealed card: no memory, updates by stick, an agent or a kernel that fails."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from .watching import Boot, patiently, read_values, ready, watched
 
 PUBLIC_KEY = "/usr/share/edge-agent-image/update.pub"
 GROUP = "/sys/fs/cgroup/system.slice/edge-agent.service"
+DROP_IN = "/run/systemd/system/edge-agent.service.d"
 REASON = """/opt/edge-agent/current/bin/edge-agent status --json |
   python3 -c 'import json, sys; print(json.load(sys.stdin)["agent"]["last_restart"])'"""
 
@@ -114,6 +115,18 @@ def by_stick(board: Board, archive: Path, signature: bytes | None) -> str:
     board.unplug()
     run_tool("mcopy", "-n", "-i", inside, "::update-result-*.txt", f"/build/boot/{board.folder.name}/told")
     return (board.folder / "told").read_bytes().decode("utf-8-sig")
+
+
+@pytest.mark.usefixtures("sealed")
+def test_an_agent_that_fails_again_and_again_makes_the_board_start_anew(board: Board) -> None:
+    """Perhaps it is the board; what is broken here is in memory, so the new start finds all well."""
+    board.ask(f"mkdir -p {DROP_IN} && printf '[Service]\\nExecStart=\\nExecStart=/bin/false\\n' >{DROP_IN}/broken.conf")
+    board.say("systemctl daemon-reload; systemctl restart edge-agent.service")
+    board.wait_for_end(within_s=600)
+    assert "edge-agent.service" in board.console
+    ready(board.boot())
+    patiently(lambda: is_seen(board))
+    board.wait_until(board.reported, "the boot is complete", within_s=900)
 
 
 def test_a_kernel_that_stops_is_reset_by_the_watchdog(board: Board, sealed: Boot) -> None:
