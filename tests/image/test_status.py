@@ -58,7 +58,9 @@ def test_it_says_what_a_technician_asks(board: Board) -> None:
         "Addresses:     192.168.1.7, 2001:db8::7",
         "Page:          http://192.168.1.7:8080/",
         "Page:          http://[2001:db8::7]:8080/",
-        "OPC UA:        opc.tcp://edge-agent-c3d4:4840",
+        "OPC UA:        opc.tcp://192.168.1.7:4840",
+        "OPC UA:        opc.tcp://[2001:db8::7]:4840",
+        "OPC UA:        opc.tcp://edge-agent-c3d4.local:4840",
         "Certificate:   AB:CD",
         "Version:       1.2.3",
         "  * Mark: printing",
@@ -67,6 +69,15 @@ def test_it_says_what_a_technician_asks(board: Board) -> None:
     ):
         assert f"\r\n{line}\r\n" in text(board)
     assert text(board).count("\n") == text(board).count("\r\n")
+
+
+def test_an_address_of_the_owners_choice_is_told_as_it_is(board: Board) -> None:
+    endpoint = AGENT["endpoint"] | {"urls": ["opc.tcp://mes.factory.example:4840"]}  # type: ignore[operator]
+    said = Said(code=0, output=json.dumps({"agent": AGENT | {"endpoint": endpoint}, "machines": MACHINES}))
+    status_file(board, said=said).update()
+    assert [line for line in text(board).splitlines() if "OPC UA" in line] == [
+        "OPC UA:        opc.tcp://mes.factory.example:4840"
+    ]
 
 
 def test_it_is_written_only_when_something_is_new(board: Board) -> None:

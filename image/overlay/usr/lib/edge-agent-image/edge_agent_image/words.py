@@ -43,7 +43,7 @@ def status_text(facts: Mapping[str, Any]) -> str:
     if facts["page_port"]:
         lines += [_row("Page", f"http://{_bracketed(text)}:{facts['page_port']}/") for text in facts["addresses"]]
     agent = facts.get("agent")
-    lines += _agent_lines(agent) if agent else [_row("Agent", f"DOES NOT ANSWER: {facts['silence']}")]
+    lines += _agent_lines(agent, facts) if agent else [_row("Agent", f"DOES NOT ANSWER: {facts['silence']}")]
     if not facts["takes_updates"]:
         lines.append(_row("Updates", "none are accepted: this image was made without a key for them"))
     lines += ["", *_notes(facts)]
@@ -63,16 +63,26 @@ def _how_to_begin(facts: Mapping[str, Any]) -> list[str]:
     return [by_card, f"Or in a browser, within 15 minutes after switching on: {page}"]
 
 
-def _agent_lines(agent: Mapping[str, Any]) -> list[str]:
+def _agent_lines(agent: Mapping[str, Any], facts: Mapping[str, Any]) -> list[str]:
     endpoint = agent["endpoint"]
+    urls = [found for url in endpoint["urls"] for found in _as_found(url, facts)]
     return [
-        *(_row("OPC UA", url if endpoint["open"] else f"{url} (NOT OPEN YET)") for url in endpoint["urls"]),
+        *(_row("OPC UA", url if endpoint["open"] else f"{url} (NOT OPEN YET)") for url in urls),
         _row("Certificate", endpoint["certificate_sha256"] or "none"),
         _row("Version", agent["version"]),
         _row("Configuration", agent["config_status"]),
         *(_row("Problem", text) for text in agent["complaints"]),
         *(_row("Warning", text) for text in agent["warnings"]),
     ]
+
+
+def _as_found(url: str, facts: Mapping[str, Any]) -> list[str]:
+    """An endpoint by what works without a name server, where it was told by the bare host name."""
+    host, _, port = url.removeprefix("opc.tcp://").rpartition(":")
+    if host != facts["host_name"]:
+        return [url]
+    hosts = [*map(_bracketed, facts["addresses"]), f"{host}.local"]
+    return [f"opc.tcp://{found}:{port}" for found in hosts]
 
 
 def _notes(facts: Mapping[str, Any]) -> list[str]:
