@@ -1,7 +1,8 @@
 """In which call the event loop stands still: a traceback, in a file, taken from outside of it.
 
 Python's faulthandler writes it from a thread of its own that needs no interpreter, when nobody has called `Freeze.turn`
-for a while, and when systemd ends us with SIGABRT. It has files, lines and names of functions, and no values.
+for a while, and when systemd ends us with SIGABRT. It has files, lines and names of functions, and no values. The two
+have a file each: a process that was stopped as a whole and goes on writes both at the same moment.
 """
 
 from __future__ import annotations
@@ -13,9 +14,12 @@ import re
 import threading
 from pathlib import Path
 
+from .files import write_private
+
 log = logging.getLogger(__name__)
 
 _FILE = "traceback.txt"
+_END_FILE = "traceback-at-end.txt"
 _OLD_FILE = "traceback-before.txt"
 _WENT_ON = "--- went on ---"
 _LARGEST_BYTES = 256 * 1024
@@ -26,7 +30,7 @@ _IDLE = ("asyncio/runners.py", "selectors.py", "asyncio/base_events.py")
 
 
 class Freeze:
-    """Takes the tracebacks of one process; its file is in ``state_dir``.
+    """Takes the tracebacks of one process; its files are in ``state_dir``.
 
     Attributes:
         before: what stood still when the last process ended, in words, and in which call; empty if nothing did.
@@ -34,19 +38,25 @@ class Freeze:
 
     def __init__(self, state_dir: Path, *, silent_s: float) -> None:
         self._path = state_dir / _FILE
+        self._end_path = state_dir / _END_FILE
         self._silent_s = silent_s
         self._main_thread = f"0x{threading.main_thread().ident:016x}"
         self._seen = 0
         self._number: int | None = None
+        self._end_number: int | None = None
         self.before = ""
         try:
             self.before = self._set_aside()
-            self._number = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
-            self._begin()
+            self._number = _begun(self._path, self._header)
+            self._seen = len(self._header)
+            self._end_number = _begun(self._end_path, self._header)
         except OSError as error:
-            log.warning("%s cannot be written (%s): there will be no traceback of a freeze", self._path, error.strerror)
+            log.warning(
+                "%s cannot be written (%s): there will be no traceback of a freeze",
+                error.filename or self._path, error.strerror,
+            )  # fmt: skip
             return
-        faulthandler.enable(file=self._number)
+        faulthandler.enable(file=self._end_number)
 
     def turn(self) -> None:
         """The event loop goes round. Call it more often than every ``silent_s`` seconds."""
@@ -60,11 +70,14 @@ class Freeze:
 
     def close(self) -> None:
         """Take no more tracebacks."""
-        number, self._number = self._number, None
-        if number is not None:
-            faulthandler.cancel_dump_traceback_later()
-            faulthandler.disable()
-            os.close(number)
+        if self._number is None:
+            return
+        faulthandler.cancel_dump_traceback_later()
+        faulthandler.disable()
+        for number in (self._number, self._end_number):
+            if number is not None:
+                os.close(number)
+        self._number = self._end_number = None
 
     def _look(self) -> None:
         assert self._number is not None  # noqa: S101 - `turn` has looked
@@ -76,28 +89,33 @@ class Freeze:
         os.write(self._number, f"{_WENT_ON}\n".encode())
         if size > _LARGEST_BYTES:
             os.ftruncate(self._number, 0)
-            self._begin()
+            os.write(self._number, self._header)
         self._seen = os.fstat(self._number).st_size
 
-    def _begin(self) -> None:
-        assert self._number is not None  # noqa: S101 - opened just before
-        os.write(self._number, f"main thread {self._main_thread}\n".encode())
-        self._seen = os.fstat(self._number).st_size
+    @property
+    def _header(self) -> bytes:
+        return f"main thread {self._main_thread}\n".encode()
 
     def _set_aside(self) -> str:
         """Keep what the last process left, if there is a traceback in it."""
-        try:
-            left = _read(self._path)
-        except FileNotFoundError:
-            return ""
-        if _FRAME.search(left):
-            self._path.replace(self._path.with_name(_OLD_FILE))
-        return _standing_still(left)
+        left, at_end = _read(self._path), _read(self._end_path)
+        if _FRAME.search(left + at_end):
+            write_private(self._path.with_name(_OLD_FILE), (left + at_end).encode())
+        return _standing_still(at_end) or _standing_still(left)
+
+
+def _begun(path: Path, header: bytes) -> int:
+    number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    os.write(number, header)
+    return number
 
 
 def _read(path: Path) -> str:
-    with path.open("rb") as opened:
-        return opened.read(_LONGEST_READ).decode(errors="replace")
+    try:
+        with path.open("rb") as opened:
+            return opened.read(_LONGEST_READ).decode(errors="replace")
+    except FileNotFoundError:
+        return ""
 
 
 def _standing_still(text: str) -> str:

@@ -84,6 +84,22 @@ def test_a_process_that_was_stopped_as_a_whole_stood_in_nothing(tmp_path: Path) 
     assert before(tmp_path) == "the process as a whole stood still"
 
 
+def test_both_tracebacks_of_a_process_that_goes_on_to_be_ended_can_be_read(tmp_path: Path) -> None:
+    """It wakes up to a deadline that is over and to a signal: both are written at once."""
+    turns = "async def turns():\n  while True:\n    freeze.turn()\n    await asyncio.sleep(0.02)\n"
+    for _ in range(5):
+        with live(tmp_path, f"import asyncio\n{turns}asyncio.run(turns())") as process:
+            time.sleep(0.7)
+            process.send_signal(signal.SIGSTOP)
+            time.sleep(0.3)
+            process.send_signal(signal.SIGABRT)
+            process.send_signal(signal.SIGCONT)
+        at_end = (tmp_path / "traceback-at-end.txt").read_text()
+        assert at_end.count("Thread ") + at_end.count("Current thread ") == 2
+        assert "Timeout" not in at_end
+        assert before(tmp_path) != ""
+
+
 def test_our_own_code_is_named_beside_the_library_it_called(tmp_path: Path) -> None:
     (tmp_path / "traceback.txt").write_text(
         "main thread 0x0000000000000001\n"

@@ -39,7 +39,7 @@ _RUNS = 50
 _MOST_FILES = 2000
 _WIDTH = 110
 _IN_UNIT = re.compile(r"(?mi)^(\s*(?:Environment|SetCredential\w*)\s*=)(?:.*\\\n)*.*$")
-_TEXT_FILES = (WORDS_FILE, END_FILE, "traceback.txt", "traceback-before.txt")
+_TEXT_FILES = (WORDS_FILE, END_FILE, "traceback.txt", "traceback-at-end.txt", "traceback-before.txt")
 
 
 class Sources(Struct, frozen=True):
