@@ -89,7 +89,9 @@ def test_both_tracebacks_of_a_process_that_goes_on_to_be_ended_can_be_read(tmp_p
     turns = "async def turns():\n  while True:\n    freeze.turn()\n    await asyncio.sleep(0.02)\n"
     for _ in range(5):
         with live(tmp_path, f"import asyncio\n{turns}asyncio.run(turns())") as process:
-            time.sleep(0.7)
+            assert process.stdout is not None
+            process.stdout.readline()  # what was before: it runs
+            time.sleep(0.3)
             process.send_signal(signal.SIGSTOP)
             time.sleep(0.3)
             process.send_signal(signal.SIGABRT)
