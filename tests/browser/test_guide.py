@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from playwright.async_api import expect
 
 from tests.integration.octoprint import ADMIN, AGENT, SERIES, OctoPrintServer
 
@@ -142,6 +143,7 @@ async def test_a_denied_request_can_be_made_again(
         await visitor.page.get_by_role("button", name="Ask again").click()
         await visitor.reads("main", "Waiting for somebody to press Allow")
         await visitor.page.get_by_role("button", name="Cancel").click()
+        await expect(visitor.page.get_by_label("Address of OctoPrint")).to_be_visible()
 
 
 @one_is_enough

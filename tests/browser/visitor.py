@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
 from msgspec import Struct
-from playwright.async_api import Browser, ConsoleMessage, Error, Page, Playwright, Request, ViewportSize, expect
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Error,
+    Page,
+    Playwright,
+    Request,
+    ViewportSize,
+    expect,
+)
 
 INSTALL = Path(__file__).parents[2] / "scripts" / "install-chromium"
 PHONE = ViewportSize(width=360, height=740)
@@ -27,6 +38,7 @@ _ARGUMENTS = [
     "--font-render-hinting=none",
 ]
 _WAIT_MS = 15_000
+_CLOSE_S = 5.0
 
 
 class Finding(Struct, frozen=True):
@@ -184,7 +196,20 @@ class Chromium:
             if not forgiving:
                 visitor.well_behaved()
         finally:
-            await context.close()
+            await _close(context)
+
+
+async def _close(context: BrowserContext) -> None:
+    """Close a window: Chromium may say that it closed a page that was on its way to the next one, and not do it.
+
+    Whoever waits for that waits for ever (https://github.com/microsoft/playwright/issues/41900). To be asked once more
+    helps, but Playwright asks for each page only once, and then for all of the window.
+    """
+    for page in context.pages:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_S):
+                await page.close()
+    await context.close()
 
 
 @asynccontextmanager
