@@ -24,12 +24,18 @@ from .installed import installed_box
 UNIT = "edge-agent"
 STATE = "/var/lib/edge-agent"
 ORDER = "/run/storeys/order"
+OFTEN = "STOREYS_JOURNAL_OFTEN"
 WATCHDOG_S = 4
 DEADLINE_S = 3
 
 INJECTED = f"""
-import asyncio, gc, signal, time
+import asyncio, gc, os, signal, time
 from pathlib import Path
+
+if "{OFTEN}" in os.environ:  # the journal is asked, and writes, each second
+    import edge_agent.agent, edge_agent.journal.journal
+    edge_agent.agent._JOURNAL_EVERY_S = 1
+    edge_agent.journal.journal.WRITE_EVERY_S = 0
 
 def freeze_the_event_loop():
     time.sleep(600)
@@ -60,12 +66,14 @@ def crash():
         raise LookupError(f"no entry for {{of('Secret')[0].reveal()}}")
     Poller._rest = rest
 
-def freeze_the_journal():
-    from edge_agent.journal.disk import Disk
-    Disk.touch = Disk.write = lambda *_: time.sleep(600)
+def lose_patience_with_the_journal():
     for each in of("Heartbeat"):
         if each.part == "journal":
             each.deadline_s = {DEADLINE_S}
+
+def freeze_the_journal():
+    from edge_agent.journal.disk import Disk
+    Disk.touch = Disk.write = lambda *_: time.sleep(600)
 
 def of(kind):
     return [each for each in gc.get_objects() if type(each).__name__ == kind]
@@ -196,8 +204,15 @@ def test_a_listener_that_died(box: Storeys) -> None:
     assert reason.endswith(": port 4840: Connection refused")
 
 
-def test_a_journal_that_neither_writes_nor_fails(box: Storeys) -> None:
-    reason = box.restart_after(lambda: box.order("freeze_the_journal"), within_s=90)
+def test_a_journal_that_neither_writes_nor_fails(off: Storeys) -> None:
+    off.write(f"/etc/systemd/system/{UNIT}.service.d/zzz.conf", f"[Service]\nEnvironment={OFTEN}=1\n")
+    off.run("systemctl", "daemon-reload")
+    off.start_agent()
+    pid = off.main_pid(UNIT)
+    off.order("lose_patience_with_the_journal")
+    time.sleep(2 * WATCHDOG_S)
+    assert off.main_pid(UNIT) == pid, "one that is well is asked often enough"
+    reason = off.restart_after(lambda: off.order("freeze_the_journal"))
     assert reason.startswith("watchdog: journal made no progress for ")
 
 
