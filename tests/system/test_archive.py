@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import re
 import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,13 @@ def test_it_holds_what_the_lock_names_for_both_pythons(archives: Archives, archi
 def test_the_same_tree_gives_the_same_archive(archives: Archives) -> None:
     first = archives.build().read_bytes()
     assert archives.build(anew=True).read_bytes() == first
+
+
+def test_a_wheel_made_here_is_not_one_that_pip_had_kept(archives: Archives) -> None:
+    """Of sdnotify there is none to be had. This computer's pip made one for the tests already, with the time of that moment."""
+    (wheel,) = (data for name, data in unpacked(archives.build()).items() if "/sdnotify-" in name)
+    with zipfile.ZipFile(io.BytesIO(wheel)) as opened:
+        assert {entry.date_time[:3] for entry in opened.infolist()} == {(2016, 7, 26)}
 
 
 def unpacked(archive: Path) -> dict[str, bytes]:
