@@ -43,7 +43,7 @@ def test_the_same_tree_gives_the_same_archive(archives: Archives) -> None:
 
 
 def test_a_wheel_made_here_is_not_one_that_pip_had_kept(archives: Archives) -> None:
-    """Of sdnotify there is none to be had. This computer's pip made one for the tests already, with the time of that moment."""
+    """There is none of sdnotify to be had, and this computer's pip has made one already, with another time."""
     (wheel,) = (data for name, data in unpacked(archives.build()).items() if "/sdnotify-" in name)
     with zipfile.ZipFile(io.BytesIO(wheel)) as opened:
         assert {entry.date_time[:3] for entry in opened.infolist()} == {(2016, 7, 26)}
